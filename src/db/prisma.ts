@@ -1,0 +1,29 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import { type Prisma, PrismaClient } from './generated/client.js'
+
+/** Prisma's client; `tx` of a transaction has the same shape. */
+export type Database = PrismaClient
+export type Transaction = Prisma.TransactionClient
+
+const CONNECT_TIMEOUT_MS = 5_000
+/** A statement that hangs must not hold one of the pool's connections for ever. */
+const STATEMENT_TIMEOUT_MS = 10_000
+
+/** Opens a pool of connections to Postgres; connects on first use. */
+export function openDatabase(connectionString: string, maxConnections = 10): Database {
+  const adapter = new PrismaPg({
+    connectionString,
+    max: maxConnections,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: STATEMENT_TIMEOUT_MS / 2,
+    application_name: 'importal',
+  })
+  return new PrismaClient({ adapter })
+}
+
+/** The columns of the unique index that an insert ran into, or undefined for any other error. */
+export function violatedIndex(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown) || thrown.code !== 'P2002') return undefined
+  return JSON.stringify('meta' in thrown ? thrown.meta : {})
+}
