@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url'
+import express, { type Express } from 'express'
+import helmet from 'helmet'
+import type { Deps } from './deps.js'
+import { AppError, PROBLEMS, type ProblemCode } from './errors.js'
+import { notFound, problemHandler } from './http/problem.js'
+import { boundUnreadBody, requestLog } from './http/request.js'
+import { importRoutes } from './imports/routes.js'
+import { oauthRoutes } from './oauth/routes.js'
+import { partnerRoutes } from './partners/routes.js'
+import { settingsRoutes } from './settings/routes.js'
+
+const ASSETS = fileURLToPath(new URL('../views/assets', import.meta.url))
+
+/** The whole HTTP surface, in the order a request meets it. Opens nothing and listens on nothing. */
+export function createApp(deps: Deps): Express {
+  const { config, log, render } = deps
+  const app = express()
+  app.set('trust proxy', config.trustProxy)
+  app.set('query parser', 'simple')
+  app.disable('x-powered-by')
+
+  app.use(requestLog(log))
+  app.use(boundUnreadBody)
+  app.get('/livez', (_req, res) => void res.json({ status: 'ok' }))
+  app.get('/readyz', async (_req, res) => {
+    const problems = await deps.notReady()
+    res.status(problems.length > 0 ? 503 : 200).json({ status: problems.length > 0 ? 'not ready' : 'ok', problems })
+  })
+
+  if (config.role !== 'worker') {
+    app.use(secureHeaders(config.publicUrl.startsWith('https:')))
+    app.use('/assets', express.static(ASSETS, { maxAge: '1h', index: false, redirect: false }))
+    app.get('/', (_req, res) => void res.type('html').send(render('home', {})))
+    app.get('/problems/:code', (req, res) => void res.type('html').send(render('problem', describeProblem(req.params.code))))
+    app.use(oauthRoutes(deps))
+    app.use(settingsRoutes(deps))
+    app.use(partnerRoutes(deps))
+    app.use(importRoutes(deps))
+  }
+
+  app.use(notFound)
+  app.use(problemHandler({ log, publicUrl: config.publicUrl, renderError: (model) => render('error', model) }))
+  return app
+}
+
+/** No scripts, no frames, nothing from elsewhere. */
+function secureHeaders(isHttps: boolean) {
+  return helmet({
+    strictTransportSecurity: isHttps,
+    referrerPolicy: { policy: 'no-referrer' },
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+  })
+}
+
+function describeProblem(code: string): Record<string, unknown> {
+  if (!Object.hasOwn(PROBLEMS, code)) throw new AppError('not_found')
+  return { code, ...PROBLEMS[code as ProblemCode] }
+}

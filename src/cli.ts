@@ -1,0 +1,151 @@
+import { parseArgs } from 'node:util'
+import { describeProblems, parseConfig, readEnvironment } from './config.js'
+import { openDatabaseServer } from './db/database-server.js'
+import { createDeps, type Deps } from './deps.js'
+import { describeDoctor, runDoctor } from './doctor.js'
+import { JOB_KINDS } from './jobs.js'
+
+const USAGE = `Usage: npm run -s importal -- <command>
+
+  keys create --partner NAME --portal ID   make an API key; it is shown once
+              [--cidr RANGE]...            … good only from these addresses
+              [--expires-in-days N]        … good only for so long
+  keys list                                all keys, without their secrets
+  keys revoke KEY_ID                       refuse a key from now on
+  partners list                            partners and their portals
+  portals list                             connected HubSpot accounts
+  migrate                                  bring the database up to date
+  doctor                                   check the whole set-up
+  rotate-encryption                        seal everything with the first of ENCRYPTION_KEYS
+
+  --json                                   JSON on stdout, and nothing else
+`
+
+type Options = { partner?: string; portal?: string; cidr?: string[]; 'expires-in-days'?: string; json?: boolean }
+type Command = (deps: Deps, options: Options, operand: string | undefined) => Promise<unknown>
+
+/** What a command says it failed at; everything else that is thrown is a fault of ours. */
+const fail = (message: string): never => {
+  throw Object.assign(new Error(message), { isForOperator: true })
+}
+
+const COMMANDS: Record<string, Command> = {
+  'keys create': async ({ partners }, { partner, portal, cidr = [], 'expires-in-days': days }) => {
+    if (!partner?.trim() || partner.length > 100) return fail('keys create needs --partner with a name of up to 100 characters.')
+    if (portal === undefined || !/^[1-9]\d{0,18}$/.test(portal))
+      return fail('keys create needs --portal with a HubSpot account’s id, such as 123456.')
+    if (!cidr.every(isCidr)) return fail('--cidr must be an address range such as 192.0.2.0/24.')
+    if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) return fail('--expires-in-days must be a whole number of days.')
+    const expiresAt = days === undefined ? null : new Date(Date.now() + Number(days) * 86_400_000)
+    const made = await partners.createKey({ partner: partner.trim(), portalId: portal, cidrs: cidr, expiresAt })
+    return made ?? fail(`Portal ${portal} is not connected: open /oauth/install first.`)
+  },
+  'keys list': async ({ partners }) => partners.listKeys(),
+  'keys revoke': async ({ partners }, _options, keyId) => {
+    if (keyId === undefined) return fail('keys revoke needs the id of a key: see keys list.')
+    return (await partners.revokeKey(keyId)) ? { keyId, revoked: true } : fail(`There is no key ${keyId} in force.`)
+  },
+  'partners list': async ({ partners }) => partners.listPartners(),
+  'portals list': async ({ portals }) => portals.list(),
+  migrate: async ({ queue }) => {
+    await queue.start(JOB_KINDS)
+    return { migrated: true }
+  },
+  'rotate-encryption': async ({ portals }) => {
+    let resealed = 0
+    for (let count = -1; count !== 0; resealed += count) count = await portals.rotateEncryption(100)
+    return { resealed, inUse: await portals.countByKey() }
+  },
+}
+
+const { positionals, values } = parseArguments()
+process.exitCode = await run(positionals, values)
+process.exit()
+
+async function run(words: string[], options: Options): Promise<number> {
+  const command = COMMANDS[words[0] ?? ''] ? words.slice(0, 1) : words.slice(0, 2)
+  const act = COMMANDS[command.join(' ')]
+  const extra = words.slice(command.length)
+  const isDoctor = words.join(' ') === 'doctor'
+  if ((!act && !isDoctor) || extra.length > (command.join(' ') === 'keys revoke' ? 1 : 0)) return say(USAGE, 64)
+
+  const parsed = parseConfig(readEnvironment())
+  if (isDoctor) {
+    const checks = await runDoctor(parsed)
+    print(options.json ? checks : undefined, describeDoctor(checks))
+    return checks.every(({ ok }) => ok) ? 0 : 1
+  }
+  if ('problems' in parsed || !act) return say('problems' in parsed ? describeProblems(parsed.problems) : USAGE, 78)
+
+  const config = { ...parsed.config, logLevel: 'silent' } as const
+  const database = await openDatabaseServer({ ...config, role: 'cli', log: () => undefined }).catch((error: Error) => error)
+  if (database instanceof Error) return say(`${database.message}\n`, 1)
+  const deps = await createDeps(config, database.url)
+  try {
+    const result = await act(deps, options, extra[0])
+    print(options.json ? result : undefined, describe(result))
+    return 0
+  } catch (error) {
+    if (error instanceof Error && 'isForOperator' in error) return say(`${error.message}\n`, 1)
+    return say(`Failed: ${error instanceof Error ? error.message : String(error)}\n`, 1)
+  } finally {
+    await deps.queue.stop(1_000)
+    await deps.close()
+    await database.stop()
+  }
+}
+
+function parseArguments(): { positionals: string[]; values: Options } {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: {
+        partner: { type: 'string' },
+        portal: { type: 'string' },
+        cidr: { type: 'string', multiple: true },
+        'expires-in-days': { type: 'string' },
+        json: { type: 'boolean' },
+      },
+    })
+    return { positionals, values }
+  } catch {
+    return { positionals: [], values: {} }
+  }
+}
+
+function say(message: string, exitCode: number): number {
+  process.stderr.write(message)
+  return exitCode
+}
+
+function print(json: unknown, text: string): void {
+  process.stdout.write(json === undefined ? text : `${JSON.stringify(json)}\n`)
+}
+
+/** A list as a table, anything else as `name  value` lines. */
+function describe(result: unknown): string {
+  const rows = Array.isArray(result) ? result : [result]
+  if (rows.length === 0) return 'None.\n'
+  const lines = rows.map((row: Record<string, unknown>) =>
+    Object.entries(row)
+      .map(([name, value]) => `${name.padEnd(20)}${show(value)}\n`)
+      .join(''),
+  )
+  return lines.join('\n')
+}
+
+function show(value: unknown): string {
+  if (value === null || value === undefined) return '–'
+  if (value instanceof Date) return value.toISOString()
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+function isCidr(text: string): boolean {
+  const [, address = '', bits = '0'] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
+  const family = address.includes(':') ? 128 : 32
+  return (
+    URL.canParse(family === 128 ? `http://[${address}]` : `http://${address}`) &&
+    /^[\d.]{7,15}$|:/.test(address) &&
+    Number(bits) <= family
+  )
+}

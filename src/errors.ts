@@ -1,0 +1,96 @@
+type Problem = { status: number; title: string; retryable: boolean }
+
+/** Every problem a caller can meet. The codes are public: add, never rename. `retryable` tells a job to try again. */
+export const PROBLEMS = {
+  // Who is calling
+  key_missing: { status: 401, title: 'No API key', retryable: false },
+  key_invalid: { status: 401, title: 'Unknown API key', retryable: false },
+  key_exposed: { status: 401, title: 'The API key is in the URL', retryable: false },
+  // What is asked for
+  not_found: { status: 404, title: 'No such page', retryable: false },
+  portal_not_found: { status: 404, title: 'No such portal', retryable: false },
+  import_not_found: { status: 404, title: 'No such import', retryable: false },
+  method_not_allowed: { status: 405, title: 'Method not allowed', retryable: false },
+  url_malformed: { status: 400, title: 'Malformed URL', retryable: false },
+  query_invalid: { status: 400, title: 'Invalid query', retryable: false },
+  request_malformed: { status: 400, title: 'Malformed request', retryable: false },
+  request_timeout: { status: 408, title: 'The request took too long', retryable: true },
+  headers_too_large: { status: 431, title: 'Request headers too large', retryable: false },
+  // The upload
+  multipart_required: { status: 415, title: 'Not a multipart/form-data upload', retryable: false },
+  encoding_unsupported: { status: 415, title: 'Content encoding not supported', retryable: false },
+  multipart_malformed: { status: 400, title: 'Malformed multipart body', retryable: false },
+  too_many_parts: { status: 400, title: 'Too many parts', retryable: false },
+  unexpected_field: { status: 400, title: 'Unexpected field', retryable: false },
+  duplicate_field: { status: 400, title: 'Field sent twice', retryable: false },
+  file_missing: { status: 400, title: 'No file', retryable: false },
+  files_mismatch: { status: 400, title: 'Files do not match the importRequest', retryable: false },
+  filename_missing: { status: 400, title: 'File without a name', retryable: false },
+  filename_invalid: { status: 400, title: 'Invalid file name', retryable: false },
+  upload_too_large: { status: 413, title: 'Upload too large', retryable: false },
+  upload_incomplete: { status: 400, title: 'The upload was cut off', retryable: true },
+  storage_unavailable: { status: 503, title: 'The upload could not be stored', retryable: true },
+  // The importRequest
+  import_request_missing: { status: 400, title: 'No importRequest', retryable: false },
+  import_request_too_large: { status: 413, title: 'importRequest too large', retryable: false },
+  import_request_invalid: { status: 422, title: 'Invalid importRequest', retryable: false },
+  json_invalid: { status: 400, title: 'Invalid JSON', retryable: false },
+  too_deep: { status: 422, title: 'JSON nested too deeply', retryable: false },
+  duplicate_key: { status: 422, title: 'JSON key given twice', retryable: false },
+  // Connecting a portal
+  oauth_missing_code: { status: 400, title: 'HubSpot sent no code', retryable: false },
+  oauth_state_invalid: { status: 400, title: 'This installation link is not valid', retryable: false },
+  oauth_request_invalid: { status: 400, title: 'This installation link is malformed', retryable: false },
+  oauth_code_refused: { status: 400, title: 'HubSpot refused the installation code', retryable: false },
+  oauth_answer_invalid: { status: 502, title: 'HubSpot gave an answer we cannot use', retryable: false },
+  oauth_portal_mismatch: { status: 502, title: 'HubSpot named two different accounts', retryable: false },
+  oauth_scopes_missing: { status: 403, title: 'Permissions are missing', retryable: false },
+  oauth_misconfigured: { status: 502, title: 'HubSpot refuses our credentials', retryable: true },
+  sign_in_required: { status: 401, title: 'Please sign in', retryable: false },
+  form_forged: { status: 403, title: 'This form did not come from our page', retryable: false },
+  // HubSpot, on the way of an import
+  portal_disconnected: { status: 409, title: 'The portal is not connected', retryable: false },
+  scope_missing: { status: 409, title: 'A HubSpot permission is missing', retryable: false },
+  hubspot_refused: { status: 422, title: 'HubSpot refused the import', retryable: false },
+  hubspot_import_failed: { status: 422, title: 'HubSpot could not finish the import', retryable: false },
+  hubspot_import_lost: { status: 502, title: 'The import vanished at HubSpot', retryable: false },
+  hubspot_duplicate: { status: 502, title: 'HubSpot holds this import more than once', retryable: false },
+  hubspot_unconfirmed: { status: 502, title: 'HubSpot never confirmed the import', retryable: false },
+  hubspot_unavailable: { status: 502, title: 'HubSpot did not answer', retryable: true },
+  hubspot_busy: { status: 503, title: 'HubSpot asks us to wait', retryable: true },
+  file_damaged: { status: 500, title: 'The stored file no longer matches what was uploaded', retryable: false },
+  file_lost: { status: 500, title: 'The stored file is gone', retryable: false },
+  lease_lost: { status: 500, title: 'Another process took over', retryable: true },
+  seal_broken: { status: 500, title: 'A stored secret cannot be opened', retryable: false },
+  database_unavailable: { status: 503, title: 'The database does not answer', retryable: true },
+  internal: { status: 500, title: 'Something went wrong on our side', retryable: true },
+} as const satisfies Record<string, Problem>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** Where in a request something is wrong: `pointer` is a JSON pointer into the importRequest, or a parameter's name. */
+export type FieldError = { pointer?: string; file?: string; row?: number; column?: string; detail: string }
+
+export type AppErrorOptions = {
+  /** For the caller: safe to show. */
+  detail?: string | undefined
+  errors?: FieldError[] | undefined
+  retryAfterSeconds?: number | undefined
+  headers?: Record<string, string> | undefined
+  /** For the log only, as is `cause`. Never a secret, never a file's content. */
+  context?: Record<string, unknown> | undefined
+  cause?: unknown
+}
+
+/** A failure we foresaw. `detail` and `errors` are shown to the caller; `cause` and `context` go to the log only. */
+export class AppError extends Error {
+  override name = 'AppError'
+  readonly code: ProblemCode
+  readonly options: AppErrorOptions
+
+  constructor(code: ProblemCode, options: AppErrorOptions = {}) {
+    super(options.detail ?? PROBLEMS[code].title, { cause: options.cause })
+    this.code = code
+    this.options = options
+  }
+}

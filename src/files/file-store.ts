@@ -1,0 +1,102 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import { AppError } from '../errors.js'
+
+export type StoredFile = { storeKey: string; bytes: number; sha256: string }
+
+/** Where uploaded bytes live. A stored file is durable and never changes; its key says nothing about what it is. */
+export type FileStore = {
+  /** Stores what `source` gives, hashing it on the way; what fails half-way leaves nothing. */
+  save(source: AsyncIterable<Buffer>): Promise<StoredFile>
+  /** The bytes, a chunk at a time. @throws {AppError} `file_lost` */
+  read(storeKey: string): AsyncIterable<Buffer>
+  /** Removes a file; one that is gone already is fine. */
+  remove(storeKey: string): Promise<void>
+  /** Removes what uploads that died left behind, when older than this; resolves to how many there were. */
+  sweepUnfinished(olderThanMs: number): Promise<number>
+  /** @throws when files cannot be stored now */
+  check(): Promise<void>
+}
+
+const WRITE_BATCH_BYTES = 512 * 1024
+const READ_CHUNK_BYTES = 512 * 1024
+/** Errors of the disk, not of whoever sends. */
+const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'ENOENT', 'EFBIG']
+
+/** A file store in a directory: `tmp/` for what is being written, 256 folders for what is complete. */
+export async function createFileStore(filesUrl: string): Promise<FileStore> {
+  const root = fileURLToPath(filesUrl)
+  const unfinished = join(root, 'tmp')
+  await mkdir(unfinished, { recursive: true, mode: 0o700 })
+  const folderOf = (storeKey: string) => join(root, storeKey.slice(-2))
+
+  return {
+    async save(source) {
+      const storeKey = randomUUID().replaceAll('-', '')
+      const temporary = join(unfinished, storeKey)
+      const hash = createHash('sha256')
+      let bytes = 0
+      async function* hashed() {
+        for await (const chunk of source) {
+          hash.update(chunk)
+          bytes += chunk.length
+          yield chunk
+        }
+      }
+      try {
+        const target = createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true, highWaterMark: WRITE_BATCH_BYTES })
+        await pipeline(hashed, target)
+        const folder = folderOf(storeKey)
+        if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(root)
+        await rename(temporary, join(folder, storeKey))
+        await syncFolder(folder)
+      } catch (error) {
+        await rm(temporary, { force: true })
+        throw isDiskError(error) ? new AppError('storage_unavailable', { cause: error, retryAfterSeconds: 30 }) : error
+      }
+      return { storeKey, bytes, sha256: hash.digest('hex') }
+    },
+
+    async *read(storeKey) {
+      try {
+        yield* createReadStream(join(folderOf(storeKey), storeKey), { highWaterMark: READ_CHUNK_BYTES }) as AsyncIterable<Buffer>
+      } catch (cause) {
+        throw isDiskError(cause) ? new AppError('file_lost', { cause, context: { storeKey } }) : cause
+      }
+    },
+
+    async remove(storeKey) {
+      await rm(join(folderOf(storeKey), storeKey), { force: true })
+    },
+
+    async sweepUnfinished(olderThanMs) {
+      let removed = 0
+      for (const name of await readdir(unfinished)) {
+        const path = join(unfinished, name)
+        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
+        if (mtimeMs > Date.now() - olderThanMs) continue
+        await rm(path, { force: true })
+        removed += 1
+      }
+      return removed
+    },
+
+    async check() {
+      await access(unfinished, constants.W_OK)
+    },
+  }
+}
+
+/** A rename is durable only once the folder itself has been synced. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  await folder.sync().finally(() => folder.close())
+}
+
+function isDiskError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && DISK_ERRORS.includes(String(error.code))
+}

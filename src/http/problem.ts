@@ -1,0 +1,90 @@
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express'
+import { AppError, type FieldError, PROBLEMS, type ProblemCode } from '../errors.js'
+import type { Log } from '../log.js'
+import { requestIdOf } from './request.js'
+
+type Deps = { log: Log; publicUrl: string; renderError: (model: ErrorPage) => string }
+
+/** What the error page is given. */
+export type ErrorPage = {
+  status: number
+  title: string
+  detail: string | undefined
+  errors: FieldError[]
+  code: string
+  requestId: string
+}
+
+/** Refuses other methods than these on a path; Express itself would call it an unknown path. */
+export function onlyMethods(...methods: string[]): RequestHandler {
+  const allow = methods.join(', ')
+  return (req) => {
+    throw new AppError('method_not_allowed', {
+      detail: `${req.method} is not possible here; ${allow} ${methods.length > 1 ? 'are' : 'is'}.`,
+      headers: { allow },
+    })
+  }
+}
+
+/** The last route: nothing else was found. */
+export const notFound: RequestHandler = () => {
+  throw new AppError('not_found')
+}
+
+/**
+ * The last middleware: any error → `application/problem+json`, or a page where a browser asked for one.
+ * @see RFC 9457
+ */
+export function problemHandler({ log, publicUrl, renderError }: Deps): ErrorRequestHandler {
+  return (thrown, req, res, next) => {
+    const { code, options } = toAppError(thrown)
+    const { status, title } = PROBLEMS[code]
+    const requestId = requestIdOf(res)
+    log[status < 500 ? 'info' : 'error']({ err: thrown, code, requestId, ...options.context }, title)
+    if (res.headersSent) return next(thrown)
+
+    if (options.headers) res.set(options.headers)
+    if (options.retryAfterSeconds !== undefined) res.set('retry-after', String(options.retryAfterSeconds))
+    if (status === 401) res.set('www-authenticate', 'Bearer realm="Importal"')
+    res.status(status).set('cache-control', 'no-store')
+    const { detail, errors } = options
+    if (isForBrowser(req)) {
+      res.type('html').send(renderError({ status, title, detail, errors: errors ?? [], code, requestId }))
+      return
+    }
+    res.type('application/problem+json').send(problemJson(publicUrl, code, { detail, errors, requestId }))
+  }
+}
+
+/** A problem's body; also for answers that Express never sees. */
+export function problemJson(
+  publicUrl: string,
+  code: ProblemCode,
+  more: { detail?: string | undefined; errors?: FieldError[] | undefined; requestId?: string } = {},
+): string {
+  const { status, title } = PROBLEMS[code]
+  return JSON.stringify({ type: `${publicUrl}/problems/${code}`, title, status, code, ...more })
+}
+
+/** Partners get problem+json whatever they accept; pages are for the paths that have pages. */
+function isForBrowser(req: Request): boolean {
+  return !/^\/(v1|hubspot|livez|readyz)(\/|$)/i.test(req.path) && req.accepts(['html', 'json']) === 'html'
+}
+
+/** Errors of Express, Prisma and Node, as ours. */
+function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown
+  const { code = '', status = 0 } = (thrown ?? {}) as { code?: string; status?: number }
+  if (thrown instanceof URIError || status === 400) return new AppError('url_malformed', { cause: thrown })
+  if (isDatabaseDown(thrown, String(code))) return new AppError('database_unavailable', { cause: thrown, retryAfterSeconds: 5 })
+  return new AppError('internal', { cause: thrown })
+}
+
+/** Prisma's codes for an unreachable or exhausted database, and those of the connection itself. */
+function isDatabaseDown(thrown: unknown, code: string): boolean {
+  if (/^(P1000|P1001|P1002|P1008|P1017|P2024|P2028|P2037|ECONNREFUSED|ECONNRESET|57P0[123]|53[0-9]{3})$/.test(code)) return true
+  return (
+    thrown instanceof Error &&
+    /DriverAdapterError|Connection terminated|timeout exceeded when trying to connect/i.test(`${thrown.name} ${thrown.message}`)
+  )
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { RequestHandler, Response } from 'express'
+import type { Log } from '../log.js'
+
+/** How much of a refused body is still read, so that its sender gets to see the answer. */
+const LINGER_BYTES = 8 * 1024 * 1024
+const LINGER_MS = 5_000
+
+/** Gives every request an id, the caller's own when it has a sound one, and logs how it ended; never the query. */
+export function requestLog(log: Log): RequestHandler {
+  return (req, res, next) => {
+    const given = req.get('x-request-id') ?? ''
+    const requestId = /^[A-Za-z0-9_-]{8,64}$/.test(given) ? given : randomUUID()
+    const startedAt = performance.now()
+    res.locals.requestId = requestId
+    res.set('x-request-id', requestId)
+    res.once('close', () => {
+      const ms = Math.round(performance.now() - startedAt)
+      const { portalId } = req.params as { portalId?: string }
+      const outcome = res.writableFinished ? 'request' : 'request cut off'
+      log.info({ requestId, method: req.method, path: req.path, status: res.statusCode, ms, portalId }, outcome)
+    })
+    next()
+  }
+}
+
+export function requestIdOf(res: Response): string {
+  return String(res.locals.requestId ?? '')
+}
+
+/**
+ * Ends a connection whose request was answered before its body had come: a little is still read, because a sender cut off
+ * at once would not see the answer; without a bound it could go on for ever.
+ */
+export const boundUnreadBody: RequestHandler = (req, res, next) => {
+  res.once('finish', () => {
+    if (req.complete) return
+    const { socket } = req
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    let seen = 0
+    req.on('data', (chunk: Buffer) => {
+      seen += chunk.length
+      if (seen > LINGER_BYTES) socket.destroy()
+    })
+    req.once('close', () => clearTimeout(timer))
+    req.once('end', () => clearTimeout(timer))
+    req.resume()
+  })
+  next()
+}
+
+/** Answers what Node's parser refuses, which no middleware ever sees. */
+export function answerBrokenRequest(socket: Socket, status: string, body: string): void {
+  if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy()
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}

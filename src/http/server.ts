@@ -1,0 +1,36 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ProblemCode } from '../errors.js'
+import { problemJson } from './problem.js'
+import { answerBrokenRequest } from './request.js'
+
+const HEADERS_TIMEOUT_MS = 15_000
+/** Long enough for half a gibibyte over a slow line. */
+const REQUEST_TIMEOUT_MS = 60 * 60_000
+/** Longer than a load balancer keeps its side idle, so that it never reuses a socket we are closing. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+
+const BROKEN: Record<string, [status: string, code: ProblemCode]> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'headers_too_large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout'],
+  HPE_INVALID_EOF_STATE: ['400 Bad Request', 'upload_incomplete'],
+}
+
+/** The HTTP server around an app: its time limits, and problem+json for what Node refuses before any app sees it. */
+export function createHttpServer(app: RequestListener, publicUrl: string): Server {
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+  })
+  server.on('request', app)
+  // The app itself says 100 Continue, once it wants the body: a refused upload is not sent at all.
+  server.on('checkContinue', app)
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const [status, code] = BROKEN[error.code ?? ''] ?? ['400 Bad Request', 'request_malformed']
+    if (error.code === 'ECONNRESET') return void socket.destroy()
+    answerBrokenRequest(socket, status, problemJson(publicUrl, code))
+  })
+  return server
+}

@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import type { Answer } from './send.js'
+
+/** HubSpot's answers, loosely: only the fields we use, open enums as plain text. */
+
+/** An id is a string of digits; a number past 2^53 has already lost its last digits, so it is no id. */
+const Id = z.union([z.string().regex(/^\d{1,20}$/), z.int().nonnegative().transform(String)])
+const When = z.string().catch('')
+
+export const HubSpotImport = z.object({
+  id: Id,
+  state: z.string(),
+  importName: z.string().nullish(),
+  importRequestJson: z
+    .looseObject({ name: z.string().nullish().catch(null) })
+    .nullish()
+    .catch(null),
+  createdAt: When,
+  metadata: z.object({ counters: z.record(z.string(), z.number()).catch({}) }).catch({ counters: {} }),
+})
+export type HubSpotImport = z.output<typeof HubSpotImport>
+
+const Paging = z.object({ next: z.object({ after: z.string() }).nullish() }).nullish()
+
+export const HubSpotImportPage = z.object({ results: z.array(HubSpotImport), paging: Paging })
+
+export const HubSpotRowError = z.object({
+  id: z.union([z.string(), z.number().transform(String)]),
+  errorType: z.string().catch('UNKNOWN_ERROR'),
+  errorMessage: z.string().nullish().catch(null),
+  invalidValue: z.string().nullish().catch(null),
+  invalidValueToDisplay: z.string().nullish().catch(null),
+  knownColumnNumber: z.int().nullish().catch(null),
+  objectTypeId: z.string().nullish().catch(null),
+  sourceData: z
+    .object({ lineNumber: z.int().nullish().catch(null), pageName: z.string().nullish().catch(null), fileId: z.unknown() })
+    .catch({ lineNumber: null, pageName: null, fileId: null }),
+})
+export type HubSpotRowError = z.output<typeof HubSpotRowError>
+
+export const HubSpotRowErrorPage = z.object({ results: z.array(HubSpotRowError), paging: Paging })
+
+export const AccountDetails = z.object({
+  portalId: Id,
+  accountType: z.string().nullish().catch(null),
+  timeZone: z.string().nullish().catch(null),
+  uiDomain: z.string().nullish().catch(null),
+  dataHostingLocation: z.string().nullish().catch(null),
+})
+export type AccountDetails = z.output<typeof AccountDetails>
+
+/** HubSpot's error bodies, all shapes of them. */
+export const HubSpotError = z.object({
+  category: z.string().nullish().catch(null),
+  errorType: z.string().nullish().catch(null),
+  policyName: z.string().nullish().catch(null),
+  message: z.string().nullish().catch(null),
+  correlationId: z.string().nullish().catch(null),
+  errors: z
+    .array(
+      z.object({
+        message: z.string().nullish().catch(null),
+        code: z.string().nullish().catch(null),
+        context: z.record(z.string(), z.array(z.string())).nullish().catch(null),
+      }),
+    )
+    .nullish()
+    .catch(null),
+})
+export type HubSpotError = z.output<typeof HubSpotError>
+
+/** The answer's body as `schema` has it, or undefined when it is anything else. */
+export function parseBody<T extends z.ZodType>(schema: T, body: string): z.output<T> | undefined {
+  try {
+    return schema.safeParse(JSON.parse(body)).data
+  } catch {
+    return undefined
+  }
+}
+
+/** What HubSpot's answer to a create, or the lack of one, means for the import. */
+export type CreateOutcome =
+  | { outcome: 'submitted'; import: HubSpotImport }
+  /** Final: HubSpot will never take this file with this request. */
+  | { outcome: 'refused'; detail: string; correlationId: string | null }
+  /** Certainly not created. */
+  | { outcome: 'retry'; afterSeconds: number; why: string }
+  | { outcome: 'held'; reason: 'scope' | 'quota' | 'migration' | 'busy'; afterSeconds: number; detail: string }
+  /** Certainly not created, and the token is to blame. */
+  | { outcome: 'unauthorized'; expired: boolean }
+  /** HubSpot may or may not have the import. */
+  | { outcome: 'ambiguous'; why: string }
+
+const QUOTA_RETRY_SECONDS = 15 * 60
+const MIGRATION_RETRY_SECONDS = 10 * 60
+const BROKEN_RETRY_SECONDS = 10 * 60
+const TRANSIENT_RETRY_SECONDS = 5
+const LOCKED_RETRY_SECONDS = 2
+
+/**
+ * Classifies an answer to a create by status and body. `complete` says whether the whole body had been handed over:
+ * before that, HubSpot cannot have made an import.
+ */
+export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome {
+  const { status } = answer
+  const error = parseBody(HubSpotError, answer.body)
+  const detail = describe(error) ?? `HubSpot answered with status ${status}.`
+  const correlationId = error?.correlationId ?? null
+
+  if (status >= 200 && status < 300) {
+    const made = complete ? parseBody(HubSpotImport, answer.body) : undefined
+    return made ? { outcome: 'submitted', import: made } : { outcome: 'ambiguous', why: `status ${status} without an import` }
+  }
+  if (status === 401) return { outcome: 'unauthorized', expired: error?.category === 'EXPIRED_AUTHENTICATION' }
+  if (status === 403 && error?.category === 'MISSING_SCOPES')
+    return {
+      outcome: 'held',
+      reason: 'scope',
+      afterSeconds: BROKEN_RETRY_SECONDS,
+      detail: `${detail} ${missingScopes(error)}`.trim(),
+    }
+  if (status === 404 || (status >= 300 && status < 400))
+    return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail }
+  if (status === 423) return { outcome: 'retry', afterSeconds: LOCKED_RETRY_SECONDS, why: 'locked' }
+  if (status === 429) return classifyLimit(answer, error, detail)
+  if (status === 477)
+    return { outcome: 'held', reason: 'migration', afterSeconds: retryAfter(answer, MIGRATION_RETRY_SECONDS), detail }
+  if (status === 408 || status === 409 || status >= 500) {
+    if (complete) return { outcome: 'ambiguous', why: `status ${status}` }
+    return { outcome: 'retry', afterSeconds: retryAfter(answer, TRANSIENT_RETRY_SECONDS), why: `status ${status}` }
+  }
+  return { outcome: 'refused', detail, correlationId }
+}
+
+/** The wait that an answer asks for, between a second and a day; `fallbackSeconds` when it asks for nothing sensible. */
+export function retryAfter({ headers }: Pick<Answer, 'headers'>, fallbackSeconds: number): number {
+  const text = headers['retry-after'] ?? ''
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000
+  if (!Number.isFinite(seconds) || seconds <= 0) return fallbackSeconds
+  return Math.min(Math.ceil(seconds), 86_400)
+}
+
+/** A limit with a `policyName` passes in seconds; one of the day's quotas only when its 24 hours have moved on. */
+function classifyLimit(answer: Answer, error: HubSpotError | undefined, detail: string): CreateOutcome {
+  const isQuota = error?.policyName === 'DAILY' || (!error?.policyName && /_LIMIT$/.test(error?.errorType ?? ''))
+  if (isQuota) return { outcome: 'held', reason: 'quota', afterSeconds: retryAfter(answer, QUOTA_RETRY_SECONDS), detail }
+  if (error?.errors?.some(({ code }) => code === 'TOO_MANY_ROWS'))
+    return { outcome: 'refused', detail, correlationId: error.correlationId ?? null }
+  return { outcome: 'retry', afterSeconds: retryAfter(answer, 10), why: 'rate limit' }
+}
+
+function describe(error: HubSpotError | undefined): string | undefined {
+  const messages = [error?.message, ...(error?.errors ?? []).map(({ message }) => message)].filter((text) => !!text)
+  return messages.length > 0 ? [...new Set(messages)].join(' ').slice(0, 2_000) : undefined
+}
+
+function missingScopes(error: HubSpotError): string {
+  const scopes = (error.errors ?? []).flatMap(({ context }) => context?.requiredGranularScopes ?? [])
+  return scopes.length > 0 ? `Missing: ${[...new Set(scopes)].join(', ')}.` : ''
+}

@@ -1,0 +1,225 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { AppError } from '../errors.js'
+import {
+  AccountDetails,
+  type CreateOutcome,
+  classifyCreate,
+  HubSpotError,
+  HubSpotImport,
+  HubSpotImportPage,
+  HubSpotRowErrorPage,
+  parseBody,
+  retryAfter,
+} from './answers.js'
+import { type Answer, type Call, send } from './send.js'
+
+/** A file on its way to HubSpot; `read` gives its bytes, whose SHA-256 must come out as `sha256`. */
+export type OutgoingFile = { name: string; format: string; bytes: number; sha256: string; read: () => AsyncIterable<Buffer> }
+
+export type CreateInput = {
+  accessToken: string
+  importRequest: Record<string, unknown>
+  files: OutgoingFile[]
+  /** Called once, when everything but the closing bytes has been sent and every hash was right. A rejection aborts. */
+  beforeLastBytes: () => Promise<void>
+  signal: AbortSignal
+}
+
+const CALL_DEADLINE_MS = 15_000
+const REACH_DEADLINE_MS = 5_000
+/** Shorter than the window after which a lost import may be sent again: no forgotten socket can still finish one. */
+const CREATE_DEADLINE_MS = 10 * 60_000
+const CREATE_IDLE_MS = 60_000
+const PAGE_LIMIT = 100
+
+const CONTENT_TYPES: Record<string, string> = {
+  CSV: 'text/csv',
+  XLSX: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  SPREADSHEET: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  XLS: 'application/vnd.ms-excel',
+}
+
+export type HubSpot = ReturnType<typeof createHubSpot>
+
+/**
+ * The calls we make of HubSpot's API, one function each. All but `createImport` throw `portal_disconnected` (401),
+ * `scope_missing` (403), `hubspot_busy` (423, 429, 477) or `hubspot_unavailable` (everything else).
+ *
+ * @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide
+ */
+export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersion: string }) {
+  const importsUrl = (path = '') => new URL(`/crm/imports/${apiVersion}${path}`, apiUrl)
+
+  async function get(url: URL, accessToken: string): Promise<Answer> {
+    const call: Call = {
+      url,
+      method: 'GET',
+      headers: { authorization: `Bearer ${accessToken}` },
+      keepAlive: true,
+      idleMs: CALL_DEADLINE_MS,
+      deadlineMs: CALL_DEADLINE_MS,
+    }
+    // A kept-alive socket may have gone stale: a reading is simply repeated once.
+    const answer = await send(call)
+      .catch(() => send({ ...call, keepAlive: false }))
+      .catch((cause: unknown) => {
+        throw new AppError('hubspot_unavailable', { cause })
+      })
+    if (answer.status >= 200 && answer.status < 300) return answer
+    throw toAppError(answer)
+  }
+
+  return {
+    /**
+     * Sends one import, streaming, over a connection of its own. Never throws for what HubSpot or the network did: the
+     * outcome says what it means. Rejects only with what `read` or `beforeLastBytes` threw, or a damaged file's error;
+     * HubSpot has no import then.
+     */
+    async createImport({ accessToken, importRequest, files, beforeLastBytes, signal }: CreateInput): Promise<CreateOutcome> {
+      const { body, contentLength, contentType, progress } = multipart(importRequest, files, beforeLastBytes)
+      try {
+        const answer = await send({
+          url: importsUrl(),
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${accessToken}`,
+            'content-type': contentType,
+            'content-length': String(contentLength),
+          },
+          body,
+          keepAlive: false,
+          idleMs: CREATE_IDLE_MS,
+          deadlineMs: CREATE_DEADLINE_MS,
+          signal,
+        })
+        return classifyCreate(answer, progress.complete)
+      } catch (error) {
+        if (progress.failure !== undefined) throw progress.failure
+        const why = error instanceof Error ? error.message : 'connection failed'
+        return progress.complete ? { outcome: 'ambiguous', why } : { outcome: 'retry', afterSeconds: 5, why }
+      }
+    },
+
+    /** One page of the imports this app made in the portal. */
+    async listImports(accessToken: string, after?: string) {
+      const url = importsUrl()
+      url.searchParams.set('limit', String(PAGE_LIMIT))
+      if (after !== undefined) url.searchParams.set('after', after)
+      const page = parseBody(HubSpotImportPage, (await get(url, accessToken)).body)
+      if (!page) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of imports' } })
+      return { imports: page.results, after: page.paging?.next?.after }
+    },
+
+    /** One import, or undefined when HubSpot no longer knows it. */
+    async findImport(accessToken: string, hubspotImportId: string): Promise<HubSpotImport | undefined> {
+      const answer = await get(importsUrl(`/${encodeURIComponent(hubspotImportId)}`), accessToken).catch((error: unknown) => {
+        if (error instanceof AppError && error.options.context?.status === 404) return undefined
+        throw error
+      })
+      if (!answer) return undefined
+      const found = parseBody(HubSpotImport, answer.body)
+      if (!found) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable import' } })
+      return found
+    },
+
+    /** One page of what HubSpot reports about an import's rows. */
+    async listRowErrors(accessToken: string, hubspotImportId: string, after?: string) {
+      const url = importsUrl(`/${encodeURIComponent(hubspotImportId)}/errors`)
+      url.searchParams.set('limit', String(PAGE_LIMIT))
+      url.searchParams.set('includeErrorMessage', 'true')
+      if (after !== undefined) url.searchParams.set('after', after)
+      const page = parseBody(HubSpotRowErrorPage, (await get(url, accessToken)).body)
+      if (!page) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of row errors' } })
+      return { errors: page.results, after: page.paging?.next?.after }
+    },
+
+    /** Whether anything answers there, whatever it says. */
+    async isReachable(): Promise<boolean> {
+      const call: Call = {
+        url: new URL(apiUrl),
+        method: 'GET',
+        keepAlive: false,
+        idleMs: REACH_DEADLINE_MS,
+        deadlineMs: REACH_DEADLINE_MS,
+      }
+      return send(call).then(
+        () => true,
+        () => false,
+      )
+    },
+
+    /** What the portal's account says about itself. */
+    async accountDetails(accessToken: string): Promise<AccountDetails> {
+      const answer = await get(new URL(`/account-info/${apiVersion}/details`, apiUrl), accessToken)
+      const details = parseBody(AccountDetails, answer.body)
+      if (!details) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable account details' } })
+      return details
+    },
+  }
+}
+
+function toAppError(answer: Answer): AppError {
+  const context = { status: answer.status, category: parseBody(HubSpotError, answer.body)?.category }
+  if (answer.status === 401) return new AppError('portal_disconnected', { context })
+  if (answer.status === 403) return new AppError('scope_missing', { context })
+  if ([423, 429, 477].includes(answer.status))
+    return new AppError('hubspot_busy', { retryAfterSeconds: retryAfter(answer, 10), context })
+  return new AppError('hubspot_unavailable', { context })
+}
+
+/**
+ * The multipart body, written by hand so that its length is known and nothing is held: importRequest first, then the
+ * files, and the closing boundary only after `beforeLastBytes`.
+ */
+function multipart(importRequest: Record<string, unknown>, files: OutgoingFile[], beforeLastBytes: () => Promise<void>) {
+  const boundary = `importal-${randomBytes(18).toString('hex')}`
+  const head = Buffer.from(
+    `--${boundary}\r\ncontent-disposition: form-data; name="importRequest"\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(importRequest)}\r\n`,
+  )
+  const fileHeads = files.map(({ name, format }) =>
+    Buffer.from(
+      `--${boundary}\r\ncontent-disposition: form-data; name="files"; filename="${name}"\r\ncontent-type: ${CONTENT_TYPES[format] ?? 'application/octet-stream'}\r\n\r\n`,
+    ),
+  )
+  const tail = Buffer.from(`--${boundary}--\r\n`)
+  const fileBytes = files.reduce((sum, file, i) => sum + (fileHeads[i]?.length ?? 0) + file.bytes + 2, 0)
+  const progress: { complete: boolean; failure: unknown } = { complete: false, failure: undefined }
+
+  async function* body(): AsyncIterable<Buffer> {
+    try {
+      yield head
+      for (const [i, file] of files.entries()) {
+        yield fileHeads[i] ?? Buffer.alloc(0)
+        yield* verified(file)
+        yield Buffer.from('\r\n')
+      }
+      await beforeLastBytes()
+    } catch (error) {
+      progress.failure = error
+      throw error
+    }
+    progress.complete = true
+    yield tail
+  }
+
+  return {
+    body: body(),
+    contentLength: head.length + fileBytes + tail.length,
+    contentType: `multipart/form-data; boundary=${boundary}`,
+    progress,
+  }
+}
+
+/** The file's bytes, hashed again on the way out. @throws {AppError} `file_damaged` before the last bytes of the body. */
+async function* verified(file: OutgoingFile): AsyncIterable<Buffer> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const chunk of file.read()) {
+    hash.update(chunk)
+    bytes += chunk.length
+    if (bytes > file.bytes) break
+    yield chunk
+  }
+  if (bytes !== file.bytes || hash.digest('hex') !== file.sha256)
+    throw new AppError('file_damaged', { context: { expectedBytes: file.bytes, bytes } })
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+
+export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string }
+
+export type Call = {
+  url: URL
+  method: 'GET' | 'POST' | 'DELETE'
+  headers?: Record<string, string>
+  /** Written with backpressure; the answer may come, and end the writing, before the body does. */
+  body?: AsyncIterable<Buffer | string>
+  /** False: a socket of its own, so that a failure can never be a former call's. */
+  keepAlive: boolean
+  /** Longest time without a byte in either direction. */
+  idleMs: number
+  deadlineMs: number
+  signal?: AbortSignal
+}
+
+/** Enough for a page of a hundred imports or errors; more is not an answer of HubSpot's. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+/**
+ * One HTTP exchange with HubSpot: no redirects, no retries, a bounded answer. Rejects with the transport's error, or
+ * with whatever the body's iterator threw.
+ */
+export async function send({ url, method, headers, body, keepAlive, idleMs, deadlineMs, signal }: Call): Promise<Answer> {
+  const { request, Agent } = url.protocol === 'https:' ? https : http
+  const agent = keepAlive ? undefined : new Agent({ keepAlive: false })
+  const deadline = AbortSignal.timeout(deadlineMs)
+  const req = request(url, {
+    method,
+    headers: { accept: 'application/json', ...headers },
+    signal: signal ? AbortSignal.any([deadline, signal]) : deadline,
+    ...(agent ? { agent } : {}),
+  })
+  req.setTimeout(idleMs, () => req.destroy(new Error(`no progress for ${idleMs} ms`)))
+  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+    req.once('response', resolve)
+    req.on('error', reject)
+    req.once('close', () => reject(new Error('connection closed without an answer')))
+  })
+  answered.catch(() => undefined) // awaited below; a failure while writing must not count as unhandled
+  try {
+    await write(req, body, answered)
+    const res = await answered
+    const text = await readBounded(res)
+    return { status: res.statusCode ?? 0, headers: res.headers, body: text }
+  } catch (error) {
+    req.destroy()
+    throw error
+  } finally {
+    // An answer that came before the body's end leaves a request that nobody will finish.
+    if (!req.writableEnded) req.destroy()
+    agent?.destroy()
+  }
+}
+
+async function write(req: http.ClientRequest, body: Call['body'], answered: Promise<unknown>): Promise<void> {
+  let stop = false
+  const halt = () => {
+    stop = true
+  }
+  const stopped = answered.then(halt, halt)
+  for await (const chunk of body ?? []) {
+    if (stop) return
+    if (!req.write(chunk)) await Promise.race([once(req, 'drain').catch(() => undefined), stopped])
+    if (stop) return
+  }
+  req.end()
+}
+
+async function readBounded(res: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of res as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > MAX_ANSWER_BYTES) throw new Error(`answer longer than ${MAX_ANSWER_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,199 @@
+import { newId } from '../db/ids.js'
+import type { Database, Transaction } from '../db/prisma.js'
+import type { HubSpotRowError } from '../hubspot/answers.js'
+import type { ImportRequest } from './import-request.js'
+import type { HeldReason, ImportState, RowErrorView } from './schema.js'
+import { IMPORT_STATES } from './schema.js'
+
+export type Problem = { code: string; detail: string; correlationId: string | null }
+export type Counters = Record<string, number>
+
+export type StoredImportFile = {
+  name: string
+  format: string
+  bytes: number
+  sha256: string
+  rows: number | null
+  storeKey: string | null
+}
+export type ImportPart = { id: string; hubspotImportId: string | null; state: string | null; counters: Counters }
+
+export type Import = {
+  id: string
+  portalId: string
+  partnerId: string | null
+  name: string
+  state: ImportState
+  reason: HeldReason | null
+  problem: Problem | null
+  request: ImportRequest
+  files: StoredImportFile[]
+  parts: ImportPart[]
+  findings: { errors: number; warnings: number }
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** Something we noticed in a file before HubSpot saw it. */
+export type Finding = { severity: 'error' | 'warning'; code: string; message: string; file: string | null; line: number | null }
+
+export type NewImport = {
+  id: string
+  portalId: string
+  partnerId: string | null
+  request: ImportRequest
+  files: Omit<StoredImportFile, 'rows'>[]
+  findings: Finding[]
+}
+
+/** Whose imports: a partner sees only its own. */
+export type Owner = { portalId: string; partnerId: string }
+
+export type ImportStore = ReturnType<typeof createImportStore>
+
+const WITH_ALL = {
+  files: { orderBy: { position: 'asc' } },
+  parts: { orderBy: { position: 'asc' } },
+} as const
+
+/** The imports as partners make and read them; what happens to them afterwards is in submission-store.ts. */
+export function createImportStore(prisma: Database) {
+  return {
+    /**
+     * Makes an import with its files, one part, its findings and, by `andThen`, its job, all or nothing. It waits for a
+     * reconnect from the start when the portal does.
+     */
+    async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
+      const { id, portalId, partnerId, request, files, findings } = input
+      await prisma.$transaction(async (tx) => {
+        // The portal's row is held until the import is there: a portal that is parked meanwhile parks it too.
+        const [portal] = await tx.$queryRaw<
+          { status: string }[]
+        >`SELECT "status" FROM "Portal" WHERE "id" = ${portalId} FOR SHARE`
+        const waits = portal?.status === 'reconnect'
+        await tx.import.create({
+          data: {
+            id,
+            portalId,
+            partnerId,
+            name: request.name,
+            request: request as object,
+            state: waits ? 'held' : 'accepted',
+            reason: waits ? 'reconnect' : null,
+            findingErrors: findings.filter(({ severity }) => severity === 'error').length,
+            findingWarnings: findings.filter(({ severity }) => severity === 'warning').length,
+            files: { create: files.map((file, position) => ({ ...file, id: newId('fil'), position })) },
+            parts: { create: { id: newId('par'), position: 0 } },
+            events: { create: { type: 'accepted' } },
+            rowErrors: { create: findings.map((finding) => ({ ...finding, origin: 'finding' })) },
+          },
+        })
+        await andThen(tx)
+      })
+      return this.read(id)
+    },
+
+    /** Whether an import is there, whatever became of the answer to its making. */
+    async exists(id: string): Promise<boolean> {
+      return (await prisma.import.count({ where: { id } })) > 0
+    },
+
+    async read(id: string): Promise<Import> {
+      return toImport(await prisma.import.findUniqueOrThrow({ where: { id }, include: WITH_ALL }))
+    },
+
+    async find({ portalId, partnerId }: Owner, id: string): Promise<Import | undefined> {
+      const row = await prisma.import.findUnique({ where: { id, portalId, partnerId }, include: WITH_ALL })
+      return row ? toImport(row) : undefined
+    },
+
+    /** Newest first; `after` is the last import of the page before. */
+    async list(
+      { portalId, partnerId }: Owner,
+      { state, after, limit }: { state?: ImportState | undefined; after?: string | undefined; limit: number },
+    ) {
+      const rows = await prisma.import.findMany({
+        where: { portalId, partnerId, ...(state ? { state } : {}), ...(after ? { id: { lt: after } } : {}) },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+        include: WITH_ALL,
+      })
+      return { imports: rows.slice(0, limit).map(toImport), hasMore: rows.length > limit }
+    },
+
+    /** The portal's newest imports, whoever made them: for its admin. */
+    async listOfPortal(portalId: string, limit: number): Promise<Import[]> {
+      const rows = await prisma.import.findMany({ where: { portalId }, orderBy: { id: 'desc' }, take: limit, include: WITH_ALL })
+      return rows.map(toImport)
+    },
+
+    /** Findings and row errors in the order they were recorded. */
+    async listRowErrors(importId: string, { after, limit }: { after?: string | undefined; limit: number }) {
+      const rows = await prisma.rowError.findMany({
+        where: { importId, ...(after ? { id: { gt: BigInt(after) } } : {}) },
+        orderBy: { id: 'asc' },
+        take: limit + 1,
+      })
+      const page = rows.slice(0, limit)
+      const errors = page.map(
+        (row): RowErrorView => ({
+          ...row,
+          origin: row.origin === 'hubspot' ? 'hubspot' : 'finding',
+          severity: row.severity === 'warning' ? 'warning' : 'error',
+          column: row.columnIndex === null ? null : row.columnIndex + 1,
+        }),
+      )
+      return { errors, next: rows.length > limit ? String(page.at(-1)?.id) : undefined }
+    },
+
+    /** Records what HubSpot reported about rows; what is recorded already stays as it is. */
+    async recordRowErrors({ id, files, request }: Import, part: ImportPart, errors: HubSpotRowError[]): Promise<void> {
+      // HubSpot names a file by an id of its own: with a single file there is nothing to guess.
+      const file = files.length === 1 ? (files[0]?.name ?? null) : null
+      const columns = request.files.length === 1 ? (request.files[0]?.fileImportPage.columnMappings ?? []) : []
+      await prisma.rowError.createMany({
+        skipDuplicates: true,
+        data: errors.map((error) => ({
+          importId: id,
+          partId: part.id,
+          origin: 'hubspot',
+          severity: 'error',
+          code: error.errorType,
+          message: error.errorMessage ?? error.errorType,
+          file,
+          line: error.sourceData.lineNumber ?? null,
+          columnIndex: error.knownColumnNumber ?? null,
+          columnName: columns[error.knownColumnNumber ?? -1]?.columnName ?? null,
+          value: (error.invalidValueToDisplay ?? error.invalidValue)?.slice(0, 500) ?? null,
+          objectTypeId: error.objectTypeId ?? null,
+          hubspotErrorId: error.id,
+        })),
+      })
+    },
+  }
+}
+
+type Row = Awaited<ReturnType<Database['import']['findUniqueOrThrow']>> & {
+  files: (Omit<StoredImportFile, 'bytes'> & { bytes: bigint })[]
+  parts: { id: string; hubspotImportId: string | null; state: string | null; counters: unknown }[]
+}
+
+function toImport(row: Row): Import {
+  return {
+    ...row,
+    state: IMPORT_STATES.find((state) => state === row.state) ?? 'needs_review',
+    reason: row.reason as HeldReason | null,
+    problem: row.problem as Problem | null,
+    request: row.request as ImportRequest,
+    files: row.files.map((file) => ({ ...file, bytes: Number(file.bytes) })),
+    parts: row.parts.map((part) => ({ ...part, counters: part.counters as Counters })),
+    findings: { errors: row.findingErrors, warnings: row.findingWarnings },
+  }
+}
+
+/** The counters of all parts together. */
+export function sumCounters(parts: Pick<ImportPart, 'counters'>[]): Counters {
+  const sum: Counters = {}
+  for (const { counters } of parts) for (const [name, count] of Object.entries(counters)) sum[name] = (sum[name] ?? 0) + count
+  return sum
+}

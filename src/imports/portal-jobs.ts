@@ -1,0 +1,34 @@
+import { z } from 'zod'
+import { job } from '../queue/queue.js'
+
+// Each of these only says: look at this portal. What there is to do is read from the tables.
+
+const PortalPayload = z.object({ portalId: z.string() })
+const oneAtATime = ({ portalId }: z.infer<typeof PortalPayload>) => portalId
+
+/** One per import that became ready, and one per slot that became free; each takes whichever import's turn it is. */
+export const advancePortalJob = job({
+  name: 'advance-portal',
+  payload: PortalPayload,
+  oneAtATime,
+  concurrency: 4,
+  expiresAfterSeconds: 15 * 60,
+})
+
+/** Whoever sets the next look at a running import queues one of these for it; one that finds nothing due ends at once. */
+export const trackPortalJob = job({
+  name: 'track-portal',
+  payload: PortalPayload,
+  oneAtATime,
+  concurrency: 2,
+  expiresAfterSeconds: 10 * 60,
+})
+
+/** One for every reading of HubSpot's list that a lost answer waits for. */
+export const reconcilePortalJob = job({
+  name: 'reconcile-portal',
+  payload: PortalPayload,
+  oneAtATime,
+  concurrency: 2,
+  expiresAfterSeconds: 10 * 60,
+})

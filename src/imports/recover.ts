@@ -1,0 +1,32 @@
+import type { FileStore } from '../files/file-store.js'
+import type { Log } from '../log.js'
+import type { Queue } from '../queue/queue.js'
+import { advancePortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
+import type { SubmissionStore } from './submission-store.js'
+
+/** An upload that wrote nothing for so long is dead. */
+const UNFINISHED_FILE_MS = 10 * 60_000
+
+type Deps = {
+  submissions: Pick<SubmissionStore, 'recoverExpired' | 'holdUnconnected' | 'listStalled'>
+  files: Pick<FileStore, 'sweepUnfinished'>
+  queue: Pick<Queue, 'enqueue'>
+  log: Log
+}
+
+const JOBS = { advance: advancePortalJob, track: trackPortalJob, reconcile: reconcilePortalJob }
+
+/**
+ * Takes up what dead processes left: expired claims, imports that nobody moves any more, half-written files. Run again and
+ * again, on every worker, for as long as it lives: a start-up step would miss what dies later.
+ */
+export async function recoverImports({ submissions, files, queue, log }: Deps): Promise<void> {
+  for (const { portalId, state } of await submissions.recoverExpired()) {
+    log.warn({ portalId, state }, 'took over an import from a process that stopped')
+    await queue.enqueue(state === 'ambiguous' ? reconcilePortalJob : advancePortalJob, { portalId })
+  }
+  await submissions.holdUnconnected()
+  for (const { portalId, kind } of await submissions.listStalled()) await queue.enqueue(JOBS[kind], { portalId })
+  const removed = await files.sweepUnfinished(UNFINISHED_FILE_MS)
+  if (removed > 0) log.warn({ removed }, 'removed what interrupted uploads had left')
+}

@@ -1,0 +1,86 @@
+import { Router } from 'express'
+import type { Config } from '../config.js'
+import { AppError } from '../errors.js'
+import type { FileStore, StoredFile } from '../files/file-store.js'
+import { refuseInvalid, serve } from '../http/endpoint.js'
+import { onlyMethods } from '../http/problem.js'
+import { upload, uploadOf } from '../http/upload.js'
+import type { PartnerStore } from '../partners/partner-store.js'
+import { callerOf, requirePartner } from '../partners/require-partner.js'
+import type { Queue } from '../queue/queue.js'
+import { acceptImport, parseImportRequest } from './accept.js'
+import { type Import, type ImportStore, type Owner, sumCounters } from './import-store.js'
+import { createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
+
+type Deps = {
+  config: Pick<Config, 'maxUploadBytes' | 'publicUrl'>
+  partners: PartnerStore
+  imports: ImportStore
+  files: FileStore
+  queue: Pick<Queue, 'enqueue'>
+}
+
+/** POST and GET /v1/portals/:portalId/imports… */
+export function importRoutes(deps: Deps): Router {
+  const router = Router()
+  const view = (made: Import) => toView(made, deps.config.publicUrl)
+
+  async function findOwn(owner: Owner, importId: string): Promise<Import> {
+    const found = await deps.imports.find(owner, importId)
+    if (!found) throw new AppError('import_not_found')
+    return found
+  }
+
+  router.post(
+    createImport.path,
+    requirePartner(deps), // before the upload: a stranger's file is never read
+    refuseInvalid(createImport),
+    upload<StoredFile>({
+      save: (source) => deps.files.save(source),
+      remove: ({ storeKey }) => deps.files.remove(storeKey),
+      maxBytes: deps.config.maxUploadBytes,
+      fileField: 'files',
+      textField: 'importRequest',
+      checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
+    }),
+    serve(createImport, async ({ params: { portalId }, res }) => {
+      const { text, files } = uploadOf<StoredFile>(res)
+      const made = view(await acceptImport(deps, { portalId, partnerId: callerOf(res).partnerId, text, files }))
+      res.location(made.links.self)
+      return made
+    }),
+  )
+  router.get(
+    listImports.path,
+    requirePartner(deps),
+    serve(listImports, async ({ params: { portalId }, query, res }) => {
+      const { imports, hasMore } = await deps.imports.list({ portalId, partnerId: callerOf(res).partnerId }, query)
+      const last = imports.at(-1)
+      return { results: imports.map(view), ...(hasMore && last ? { paging: { next: { after: last.id } } } : {}) }
+    }),
+  )
+  router.get(
+    findImport.path,
+    requirePartner(deps),
+    serve(findImport, async ({ params: { portalId, importId }, res }) =>
+      view(await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)),
+    ),
+  )
+  router.get(
+    listImportErrors.path,
+    requirePartner(deps),
+    serve(listImportErrors, async ({ params: { portalId, importId }, query, res }) => {
+      const { id } = await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)
+      const { errors, next } = await deps.imports.listRowErrors(id, query)
+      return { results: errors, ...(next ? { paging: { next: { after: next } } } : {}) }
+    }),
+  )
+  router.all(createImport.path, onlyMethods('GET', 'HEAD', 'POST'))
+  router.all([findImport.path, listImportErrors.path], onlyMethods('GET', 'HEAD'))
+  return router
+}
+
+function toView({ id, portalId, files, parts, ...made }: Import, publicUrl: string): ImportView {
+  const self = `${publicUrl}/v1/portals/${portalId}/imports/${id}`
+  return { ...made, id, portalId, files, parts, counters: sumCounters(parts), links: { self, errors: `${self}/errors` } }
+}

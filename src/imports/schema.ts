@@ -1,0 +1,121 @@
+import { z } from 'zod'
+import { endpoint } from '../http/endpoint.js'
+
+export const IMPORT_STATES = [
+  'accepted',
+  'submitting',
+  'submitted',
+  'processing',
+  'done',
+  'failed',
+  'canceled',
+  'held',
+  'ambiguous',
+  'needs_review',
+] as const
+export const ImportState = z.enum(IMPORT_STATES)
+export type ImportState = z.infer<typeof ImportState>
+
+export const HeldReason = z.enum(['reconnect', 'scope', 'quota', 'migration', 'busy'])
+export type HeldReason = z.infer<typeof HeldReason>
+
+export const PortalId = z.string().regex(/^[1-9]\d{0,18}$/)
+export const ImportId = z.string().regex(/^imp_[0-9a-f]{32}$/)
+
+const Instant = z.date().transform((date) => date.toISOString())
+const Counters = z.record(z.string(), z.number())
+
+/** What a partner sees of an import. */
+export const ImportView = z.object({
+  id: ImportId,
+  portalId: PortalId,
+  partnerId: z.string().nullable(),
+  name: z.string(),
+  state: ImportState,
+  /** Why it waits, when it is held. */
+  reason: HeldReason.nullable(),
+  /** Why it failed or needs a person. */
+  problem: z.object({ code: z.string(), detail: z.string(), correlationId: z.string().nullable() }).nullable(),
+  files: z.array(
+    z.object({
+      name: z.string(),
+      format: z.string(),
+      bytes: z.number(),
+      sha256: z.string(),
+      /** Data rows, once known. */
+      rows: z.number().nullable(),
+    }),
+  ),
+  findings: z.object({ errors: z.number(), warnings: z.number() }),
+  parts: z.array(z.object({ hubspotImportId: z.string().nullable(), state: z.string().nullable(), counters: Counters })),
+  counters: Counters,
+  createdAt: Instant,
+  updatedAt: Instant,
+  links: z.object({ self: z.string(), errors: z.string() }),
+})
+export type ImportView = z.input<typeof ImportView>
+
+const Paging = z.object({ next: z.object({ after: z.string() }) }).optional()
+const Limit = z.coerce.number().int().min(1).max(100).default(25)
+
+/** A finding of ours or what HubSpot reported about a row. */
+export const RowErrorView = z.object({
+  origin: z.enum(['finding', 'hubspot']),
+  severity: z.enum(['error', 'warning']),
+  code: z.string(),
+  message: z.string(),
+  file: z.string().nullable(),
+  /** 1-based line of the file; 0: the whole file. */
+  line: z.number().nullable(),
+  /** 1-based column. */
+  column: z.number().nullable(),
+  columnName: z.string().nullable(),
+  value: z.string().nullable(),
+})
+export type RowErrorView = z.input<typeof RowErrorView>
+
+export const createImport = endpoint({
+  method: 'post',
+  path: '/v1/portals/:portalId/imports',
+  summary: 'Upload a file and start a HubSpot import with it',
+  params: z.object({ portalId: PortalId }),
+  query: z.strictObject({}),
+  missing: 'portal_not_found',
+  reply: { status: 202, schema: ImportView },
+})
+
+export const listImports = endpoint({
+  method: 'get',
+  path: '/v1/portals/:portalId/imports',
+  summary: 'Your imports into a portal, newest first',
+  params: z.object({ portalId: PortalId }),
+  query: z.strictObject({ state: ImportState.optional(), limit: Limit, after: ImportId.optional() }),
+  missing: 'portal_not_found',
+  reply: { status: 200, schema: z.object({ results: z.array(ImportView), paging: Paging }) },
+})
+
+export const findImport = endpoint({
+  method: 'get',
+  path: '/v1/portals/:portalId/imports/:importId',
+  summary: 'One import',
+  params: z.object({ portalId: PortalId, importId: ImportId }),
+  query: z.strictObject({}),
+  missing: 'import_not_found',
+  reply: { status: 200, schema: ImportView },
+})
+
+export const listImportErrors = endpoint({
+  method: 'get',
+  path: '/v1/portals/:portalId/imports/:importId/errors',
+  summary: 'What we found in the file, and what HubSpot reported about its rows',
+  params: z.object({ portalId: PortalId, importId: ImportId }),
+  query: z.strictObject({
+    limit: Limit,
+    after: z
+      .string()
+      .regex(/^\d{1,18}$/)
+      .optional(),
+  }),
+  missing: 'import_not_found',
+  reply: { status: 200, schema: z.object({ results: z.array(RowErrorView), paging: Paging }) },
+})

@@ -1,0 +1,158 @@
+import { AppError, PROBLEMS } from '../errors.js'
+import type { FileStore } from '../files/file-store.js'
+import type { CreateOutcome } from '../hubspot/answers.js'
+import type { HubSpot } from '../hubspot/hubspot.js'
+import type { OAuth } from '../hubspot/oauth.js'
+import type { Log } from '../log.js'
+import type { AccessToken } from '../portals/access-token.js'
+import type { PortalStore } from '../portals/portal-store.js'
+import type { Queue } from '../queue/queue.js'
+import { markerOf } from './import-request.js'
+import type { Import, ImportStore } from './import-store.js'
+import { reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
+import { type Claim, LEASE_SECONDS, type Settlement, type SubmissionStore } from './submission-store.js'
+
+const MAX_BACKOFF_SECONDS = 300
+const RECONCILE_AFTER_SECONDS = 1
+
+export type SubmitDeps = {
+  imports: Pick<ImportStore, 'read'>
+  submissions: Pick<SubmissionStore, 'renew' | 'commit' | 'recordSubmitted' | 'settle' | 'markAmbiguous' | 'holdUnconnected'>
+  files: Pick<FileStore, 'read'>
+  hubspot: Pick<HubSpot, 'createImport'>
+  oauth: Pick<OAuth, 'introspect'>
+  accessToken: AccessToken
+  portals: Pick<PortalStore, 'markReconnect'>
+  queue: Pick<Queue, 'enqueue'>
+  log: Log
+}
+
+/** Certain outcomes, and how long until the portal's slot is free again; undefined: HubSpot has the import, or may have it. */
+type Submitted = { freesSlotAfterSeconds: number | undefined }
+
+/**
+ * The one path from a stored file to HubSpot. The claim's lease is renewed while the upload runs; the bytes that complete
+ * it leave only after every hash was right and the claim, the lease and the portal have been checked in the database.
+ */
+export async function submitImport(deps: SubmitDeps, claim: Claim): Promise<Submitted> {
+  const { submissions, queue, log } = deps
+  const made = await deps.imports.read(claim.importId)
+  const { portalId } = made
+  const fields = { importId: made.id, portalId }
+  const outcome = await sendWithToken(deps, claim, made).catch((error: unknown) => toOutcome(error))
+
+  switch (outcome.outcome) {
+    case 'submitted':
+      await submissions.recordSubmitted(claim, outcome.import, (tx) =>
+        queue.enqueue(trackPortalJob, { portalId }, { tx, afterSeconds: 1 }),
+      )
+      log.info({ ...fields, hubspotImportId: outcome.import.id }, 'submitted')
+      return { freesSlotAfterSeconds: undefined }
+    case 'ambiguous':
+      await submissions.markAmbiguous(claim, outcome.why, (tx) =>
+        queue.enqueue(reconcilePortalJob, { portalId }, { tx, afterSeconds: RECONCILE_AFTER_SECONDS }),
+      )
+      log.warn({ ...fields, why: outcome.why }, 'HubSpot’s answer was lost')
+      return { freesSlotAfterSeconds: undefined }
+    case 'lost':
+      log.warn(fields, 'the claim passed to another process')
+      return { freesSlotAfterSeconds: undefined }
+    default: {
+      const settlement = toSettlement(outcome, claim.attempts)
+      await submissions.settle(claim, settlement)
+      if (settlement.state === 'held' && settlement.reason === 'reconnect') await submissions.holdUnconnected()
+      log.warn({ ...fields, ...settlement }, 'not submitted')
+      return { freesSlotAfterSeconds: 'afterSeconds' in settlement ? settlement.afterSeconds : 0 }
+    }
+  }
+}
+
+/** Ways in which it ends before HubSpot is asked, beside those of HubSpot's answer. */
+type Outcome =
+  | Exclude<CreateOutcome, { outcome: 'unauthorized' }>
+  | { outcome: 'disconnected' }
+  | { outcome: 'broken'; code: 'file_damaged' | 'file_lost' | 'seal_broken' }
+  | { outcome: 'lost' }
+
+/** Sends once; a token that HubSpot calls expired is refreshed and the import sent again, once. */
+async function sendWithToken(deps: SubmitDeps, claim: Claim, made: Import): Promise<Outcome> {
+  const { accessToken, oauth, portals } = deps
+  const first = await accessToken(made.portalId)
+  const outcome = await send(deps, claim, made, first.accessToken)
+  if (outcome.outcome !== 'unauthorized') return outcome
+
+  if (!outcome.expired) {
+    const { active } = await oauth.introspect(first.accessToken)
+    if (!active) {
+      await portals.markReconnect(made.portalId, first.version)
+      return { outcome: 'disconnected' }
+    }
+  }
+  const second = await accessToken.renewed(made.portalId, first.version)
+  const again = await send(deps, claim, made, second.accessToken)
+  return again.outcome === 'unauthorized' ? { outcome: 'retry', afterSeconds: 60, why: 'status 401 with a new token' } : again
+}
+
+async function send(deps: SubmitDeps, claim: Claim, made: Import, accessToken: string): Promise<CreateOutcome> {
+  const { submissions, hubspot, files } = deps
+  const lost = new AbortController()
+  const renewal = setInterval(
+    () =>
+      void submissions.renew(claim).then(
+        (kept) => kept || lost.abort(),
+        () => undefined,
+      ),
+    (LEASE_SECONDS * 1000) / 4,
+  )
+  try {
+    return await hubspot.createImport({
+      accessToken,
+      importRequest: { ...made.request, name: `${made.name} ${markerOf(made.id)}` },
+      files: made.files.map((file) => ({ ...file, read: () => files.read(file.storeKey ?? '') })),
+      beforeLastBytes: async () => {
+        if (!(await submissions.commit(claim))) throw new AppError('lease_lost')
+      },
+      signal: lost.signal,
+    })
+  } finally {
+    clearInterval(renewal)
+  }
+}
+
+/** What kept us from asking HubSpot at all. */
+function toOutcome(error: unknown): Outcome {
+  if (!(error instanceof AppError)) throw error
+  const { code, options } = error
+  switch (code) {
+    case 'lease_lost':
+      return { outcome: 'lost' }
+    case 'file_damaged':
+    case 'file_lost':
+    case 'seal_broken':
+      return { outcome: 'broken', code }
+    case 'portal_disconnected':
+    case 'portal_not_found':
+      return { outcome: 'disconnected' }
+    default:
+      return { outcome: 'retry', afterSeconds: options.retryAfterSeconds ?? 5, why: code }
+  }
+}
+
+function toSettlement(outcome: Exclude<Outcome, { outcome: 'submitted' | 'ambiguous' | 'lost' }>, attempts: number): Settlement {
+  switch (outcome.outcome) {
+    case 'refused': {
+      const { detail, correlationId } = outcome
+      return { state: 'failed', problem: { code: 'hubspot_refused', detail, correlationId } }
+    }
+    case 'broken':
+      return { state: 'needs_review', problem: { code: outcome.code, detail: PROBLEMS[outcome.code].title, correlationId: null } }
+    case 'disconnected':
+      return { state: 'held', reason: 'reconnect', afterSeconds: 0, why: 'HubSpot took our access away' }
+    case 'held':
+      return { state: 'held', reason: outcome.reason, afterSeconds: outcome.afterSeconds, why: outcome.detail.slice(0, 500) }
+    case 'retry': {
+      const backoff = Math.min(2 ** Math.min(attempts, 16), MAX_BACKOFF_SECONDS) * (0.5 + Math.random() / 2)
+      return { state: 'accepted', afterSeconds: Math.ceil(Math.max(outcome.afterSeconds, backoff)), why: outcome.why }
+    }
+  }
+}

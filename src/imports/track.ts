@@ -1,0 +1,146 @@
+import { AppError } from '../errors.js'
+import type { HubSpotImport } from '../hubspot/answers.js'
+import type { HubSpot } from '../hubspot/hubspot.js'
+import type { Log } from '../log.js'
+import type { AccessToken } from '../portals/access-token.js'
+import type { Queue } from '../queue/queue.js'
+import type { Counters, ImportStore, Problem } from './import-store.js'
+import { advancePortalJob, trackPortalJob } from './portal-jobs.js'
+import type { ImportState } from './schema.js'
+import type { RunningImport, SubmissionStore } from './submission-store.js'
+
+const MAX_PAGES = 10_000
+/** A new import may be unknown for a moment; one that stays unknown is gone. */
+const UNKNOWN_FOR_SECONDS = 60
+
+type Deps = {
+  imports: Pick<ImportStore, 'read' | 'recordRowErrors'>
+  submissions: Pick<SubmissionStore, 'listRunning' | 'recordProgress' | 'postpone' | 'finish'>
+  hubspot: Pick<HubSpot, 'listImports' | 'findImport' | 'listRowErrors'>
+  accessToken: AccessToken
+  queue: Pick<Queue, 'enqueue'>
+  log: Log
+}
+
+/** Follows all of a portal's running imports with one poll, and fetches the row errors of those that HubSpot has finished. */
+export async function trackPortal(deps: Deps, portalId: string): Promise<void> {
+  const running = await deps.submissions.listRunning(portalId)
+  if (!running.some(({ isDue }) => isDue)) return
+  const afterSeconds = Math.min(...running.map(pollInterval))
+  try {
+    await pollAll(deps, portalId, running)
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    deps.log.warn({ err: error, portalId, code: error.code }, 'HubSpot could not be asked about running imports')
+    await deps.submissions.postpone(
+      running.map(({ id }) => id),
+      Math.max(afterSeconds, error.options.retryAfterSeconds ?? 5),
+    )
+  }
+  const left = await deps.submissions.listRunning(portalId)
+  if (left.length > 0)
+    await deps.queue.enqueue(trackPortalJob, { portalId }, { afterSeconds: Math.max(1, Math.ceil(afterSeconds)) })
+}
+
+async function pollAll(deps: Deps, portalId: string, running: RunningImport[]): Promise<void> {
+  const { accessToken } = await deps.accessToken(portalId)
+  const listed = running.length > 1 ? (await deps.hubspot.listImports(accessToken)).imports : []
+  for (const ours of running) {
+    const theirs =
+      listed.find(({ id }) => id === ours.hubspotImportId) ?? (await deps.hubspot.findImport(accessToken, ours.hubspotImportId))
+    if (theirs) await follow(deps, portalId, accessToken, ours, theirs)
+    else await followUnknown(deps, portalId, ours)
+  }
+}
+
+async function follow(
+  deps: Deps,
+  portalId: string,
+  accessToken: string,
+  ours: RunningImport,
+  theirs: HubSpotImport,
+): Promise<void> {
+  const { counters } = theirs.metadata
+  const state = toState(theirs.state) ?? ours.state
+  if (state !== 'done' && state !== 'failed' && state !== 'canceled') {
+    // Never back from processing to submitted, whatever HubSpot says.
+    const forward = ours.state === 'processing' ? 'processing' : state
+    await deps.submissions.recordProgress(ours, {
+      state: forward,
+      hubspotState: theirs.state,
+      counters,
+      afterSeconds: pollInterval(ours),
+    })
+    return
+  }
+  await fetchRowErrors(deps, accessToken, ours)
+  const problem: Problem | null =
+    state === 'failed'
+      ? { code: 'hubspot_import_failed', detail: 'HubSpot stopped the import; its row errors may say why.', correlationId: null }
+      : null
+  await finish(deps, portalId, ours, { state, hubspotState: theirs.state, counters, problem })
+}
+
+async function followUnknown(deps: Deps, portalId: string, ours: RunningImport): Promise<void> {
+  if (ours.ageSeconds < UNKNOWN_FOR_SECONDS) return deps.submissions.postpone([ours.id], pollInterval(ours))
+  const problem = {
+    code: 'hubspot_import_lost',
+    detail: `HubSpot no longer knows its import ${ours.hubspotImportId}.`,
+    correlationId: null,
+  }
+  await finish(deps, portalId, ours, { state: 'needs_review', hubspotState: null, counters: {}, problem })
+}
+
+async function finish(
+  { submissions, queue, log }: Deps,
+  portalId: string,
+  ours: RunningImport,
+  end: {
+    state: 'done' | 'failed' | 'canceled' | 'needs_review'
+    hubspotState: string | null
+    counters: Counters
+    problem: Problem | null
+  },
+): Promise<void> {
+  await submissions.finish(ours, end, (tx) => queue.enqueue(advancePortalJob, { portalId }, { tx }))
+  log.info({ importId: ours.id, portalId, state: end.state }, 'finished')
+}
+
+async function fetchRowErrors(
+  { imports, hubspot }: Deps,
+  accessToken: string,
+  { id, partId, hubspotImportId }: RunningImport,
+): Promise<void> {
+  const made = await imports.read(id)
+  const part = made.parts.find((one) => one.id === partId)
+  if (!part) return
+  let after: string | undefined
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const next = await hubspot.listRowErrors(accessToken, hubspotImportId, after)
+    await imports.recordRowErrors(made, part, next.errors)
+    if (next.after === undefined || next.after === after) return
+    after = next.after
+  }
+}
+
+/** Ours for HubSpot's state; undefined for one we do not know. */
+function toState(hubspotState: string): ImportState | undefined {
+  const states: Record<string, ImportState> = {
+    STARTED: 'submitted',
+    DEFERRED: 'submitted',
+    PROCESSING: 'processing',
+    DONE: 'done',
+    REVERTED: 'done',
+    FAILED: 'failed',
+    CANCELED: 'canceled',
+  }
+  return states[hubspotState]
+}
+
+/** Often at first, then less and less. */
+function pollInterval({ ageSeconds }: RunningImport): number {
+  if (ageSeconds < 15) return 1
+  if (ageSeconds < 120) return 3
+  if (ageSeconds < 1_800) return 15
+  return ageSeconds < 86_400 ? 60 : 300
+}

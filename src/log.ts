@@ -1,0 +1,41 @@
+import { pino } from 'pino'
+import type { Config } from './config.js'
+
+export type Log = {
+  [Level in 'fatal' | 'error' | 'warn' | 'info' | 'debug']: (fields: Record<string, unknown>, message: string) => void
+}
+
+/** Whatever looks like a secret of ours or a bearer token, wherever it stands in a text. */
+const SECRETS = /imp_(live|test)_[A-Za-z0-9_]+|Bearer\s+\S+|(access_token|refresh_token|client_secret|code|token)=[^&\s]+/gi
+
+/**
+ * The structured logger: JSON lines on stdout. Errors are reduced to name, code, message and stack, because an HTTP
+ * client's error carries the request it failed with, headers included.
+ */
+export function createLog(level: Config['logLevel']): Log {
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: describeError },
+  })
+}
+
+/** An error as the log shows it, with its causes. */
+export function describeError(thrown: unknown): Record<string, unknown> {
+  if (!(thrown instanceof Error)) return { message: redact(String(thrown)) }
+  const { name, message, stack, cause } = thrown
+  const code = 'code' in thrown ? { code: String(thrown.code) } : {}
+  return {
+    name,
+    ...code,
+    message: redact(message),
+    stack: redact(stack ?? ''),
+    ...(cause === undefined ? {} : { cause: describeError(cause) }),
+  }
+}
+
+function redact(text: string): string {
+  return text.replace(SECRETS, '[redacted]')
+}

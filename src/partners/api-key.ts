@@ -1,0 +1,53 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { newId } from '../db/ids.js'
+
+/** A key in its parts: `imp_live_<id>_<secret><crc>`; the id is that of the key's row without its prefix. */
+export type ParsedKey = { keyId: string; secretHash: Buffer<ArrayBuffer> }
+
+export type NewKey = ParsedKey & { text: string; prefix: string; lastFour: string }
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const SECRET_BYTES = 32
+const SECRET_LENGTH = 43
+const CRC_LENGTH = 6
+const FORMAT = new RegExp(`^imp_live_([0-9a-f]{32})_([0-9A-Za-z]{${SECRET_LENGTH}})([0-9A-Za-z]{${CRC_LENGTH}})$`)
+
+/** What looks like a key, wherever it stands: for finding one where none should be. */
+export const KEY_PATTERN = /imp_live_[0-9a-f]{32}_[0-9A-Za-z]{49}/
+
+/** A new key. Its text is not stored anywhere: this is the only time it can be shown. */
+export function createKey(): NewKey {
+  const keyId = newId('key')
+  const secret = base62(randomBytes(SECRET_BYTES), SECRET_LENGTH)
+  const head = `imp_live_${keyId.slice('key_'.length)}_`
+  const text = `${head}${secret}${checksum(head + secret)}`
+  return { text, keyId, secretHash: hash(secret), prefix: head.slice(0, 'imp_live_'.length + 8), lastFour: text.slice(-4) }
+}
+
+/** A key's parts, or undefined for what cannot be one: the checksum tells a typo without a query. */
+export function parseKey(text: string): ParsedKey | undefined {
+  const [, id, secret, crc] = FORMAT.exec(text) ?? []
+  if (id === undefined || secret === undefined || crc !== checksum(`imp_live_${id}_${secret}`)) return undefined
+  return { keyId: `key_${id}`, secretHash: hash(secret) }
+}
+
+function hash(secret: string): Buffer<ArrayBuffer> {
+  return createHash('sha256').update(secret).digest()
+}
+
+function checksum(text: string): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(crc32(text))
+  return base62(bytes, CRC_LENGTH)
+}
+
+function base62(bytes: Buffer, length: number): string {
+  let number = BigInt(`0x${bytes.toString('hex')}`)
+  let text = ''
+  while (text.length < length) {
+    text = ALPHABET.charAt(Number(number % 62n)) + text
+    number /= 62n
+  }
+  return text
+}

@@ -1,0 +1,165 @@
+import { timingSafeEqual } from 'node:crypto'
+import { BlockList, isIPv6 } from 'node:net'
+import { newId } from '../db/ids.js'
+import type { Database } from '../db/prisma.js'
+import { createKey, type ParsedKey } from './api-key.js'
+
+/** Who is calling, and with which key. `portal` is the one asked for, when the partner may use it. */
+export type Caller = { partnerId: string; partnerName: string; keyId: string; portal: { id: string; status: string } | undefined }
+
+/** Why a key that exists is refused. */
+export type Refusal = 'revoked' | 'expired' | 'address'
+
+export type KeySummary = {
+  id: string
+  partner: string
+  prefix: string
+  lastFour: string
+  createdAt: Date
+  lastUsedAt: Date | null
+  expiresAt: Date | null
+  revokedAt: Date | null
+}
+
+const NO_HASH = Buffer.alloc(32)
+/** `lastUsedAt` is written at most this often; a refusal is audited at most this often. */
+const LAST_USED_SECONDS = 60
+
+export type PartnerStore = ReturnType<typeof createPartnerStore>
+
+/** Partners, hashes of their keys, and the portals linked to them. */
+export function createPartnerStore(prisma: Database) {
+  return {
+    /**
+     * Checks a key, and in the same query whether its partner may use the portal. Undefined for a key that does not
+     * exist; a refusal for one that does but must not be used.
+     */
+    async authenticate(
+      { keyId, secretHash }: ParsedKey,
+      address: string,
+      portalId?: string,
+    ): Promise<Caller | Refusal | undefined> {
+      const [row] = await prisma.$queryRaw<
+        {
+          partnerId: string
+          partnerName: string
+          partnerStatus: string
+          secretHash: Uint8Array
+          cidrs: string[]
+          isRevoked: boolean
+          isExpired: boolean
+          isStale: boolean
+          portalId: string | null
+          portalStatus: string | null
+        }[]
+      >`
+        SELECT k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
+               coalesce(k."revokedAt" <= now(), false) AS "isRevoked",
+               coalesce(k."expiresAt" <= now(), false) AS "isExpired",
+               coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
+               p."id" AS "portalId", p."status" AS "portalStatus"
+        FROM "ApiKey" k
+        JOIN "Partner" a ON a."id" = k."partnerId"
+        LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."portalId" = ${portalId ?? ''} AND g."endedAt" IS NULL
+        LEFT JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected'
+        WHERE k."id" = ${keyId}`
+      // Compared in any case: an unknown id must not answer faster than a wrong secret.
+      const matches = timingSafeEqual(row ? Buffer.from(row.secretHash) : NO_HASH, secretHash)
+      if (!row || !matches) return undefined
+      if (row.isRevoked || row.partnerStatus !== 'active') return 'revoked'
+      if (row.isExpired) return 'expired'
+      if (!isAllowed(address, row.cidrs)) return 'address'
+      if (row.isStale) await prisma.$executeRaw`UPDATE "ApiKey" SET "lastUsedAt" = now() WHERE "id" = ${keyId}`
+      const { partnerId, partnerName } = row
+      const portal = row.portalId === null ? undefined : { id: row.portalId, status: row.portalStatus ?? '' }
+      return { partnerId, partnerName, keyId, portal }
+    },
+
+    /** Records that a key was refused or seen where it must not be; once a minute per key is enough. */
+    async auditKey(
+      keyId: string,
+      action: 'key_refused' | 'key_exposed',
+      detail: { reason: string; address: string },
+    ): Promise<void> {
+      await prisma.$executeRaw`
+        INSERT INTO "AuditEvent" ("actor", "action", "keyId", "partnerId", "detail")
+        SELECT 'partner', ${action}, k."id", k."partnerId", ${JSON.stringify(detail)}::jsonb FROM "ApiKey" k
+        WHERE k."id" = ${keyId} AND NOT EXISTS (
+          SELECT 1 FROM "AuditEvent" e
+          WHERE e."keyId" = ${keyId} AND e."action" = ${action} AND e."at" > now() - ${LAST_USED_SECONDS} * interval '1 second')`
+    },
+
+    /** The portals a partner may use. */
+    async listPortals(
+      partnerId: string,
+    ): Promise<{ id: string; status: string; hubDomain: string | null; timeZone: string | null }[]> {
+      return prisma.portal.findMany({
+        where: { status: { not: 'disconnected' }, grants: { some: { partnerId, endedAt: null } } },
+        orderBy: { id: 'asc' },
+        take: 1_000,
+        select: { id: true, status: true, hubDomain: true, timeZone: true },
+      })
+    },
+
+    /** A new key for a partner and a portal; makes the partner and the grant when they are new. Undefined: no such portal. */
+    async createKey(input: { partner: string; portalId: string; cidrs: string[]; expiresAt: Date | null }) {
+      const { partner: name, portalId, cidrs, expiresAt } = input
+      const { text, keyId, secretHash, prefix, lastFour } = createKey()
+      return prisma.$transaction(async (tx) => {
+        const portal = await tx.portal.findUnique({ where: { id: portalId } })
+        if (!portal || portal.status === 'disconnected') return undefined
+        const partner = await tx.partner.upsert({ where: { name }, create: { id: newId('prt'), name }, update: {} })
+        await tx.grant.upsert({
+          where: { partnerId_portalId: { partnerId: partner.id, portalId } },
+          create: { partnerId: partner.id, portalId },
+          update: { endedAt: null },
+        })
+        await tx.apiKey.create({ data: { id: keyId, partnerId: partner.id, secretHash, prefix, lastFour, cidrs, expiresAt } })
+        await tx.auditEvent.create({
+          data: { actor: 'operator', action: 'key_created', keyId, partnerId: partner.id, portalId, detail: {} },
+        })
+        return { key: text, keyId, partnerId: partner.id, portalId }
+      })
+    },
+
+    /** True when there was such a key in force; it is refused from now on. */
+    async revokeKey(keyId: string): Promise<boolean> {
+      const { count } = await prisma.apiKey.updateMany({ where: { id: keyId, revokedAt: null }, data: { revokedAt: new Date() } })
+      if (count > 0) await prisma.auditEvent.create({ data: { actor: 'operator', action: 'key_revoked', keyId, detail: {} } })
+      return count > 0
+    },
+
+    async listKeys(): Promise<KeySummary[]> {
+      const rows = await prisma.apiKey.findMany({ include: { partner: true }, orderBy: { id: 'asc' }, take: 10_000 })
+      return rows.map(({ partner, secretHash: _, ...key }) => ({ ...key, partner: partner.name }))
+    },
+
+    async listPartners() {
+      const rows = await prisma.partner.findMany({
+        include: { grants: { where: { endedAt: null } }, _count: { select: { keys: { where: { revokedAt: null } } } } },
+        orderBy: { name: 'asc' },
+        take: 10_000,
+      })
+      return rows.map(({ id, name, status, grants, _count }) => ({
+        id,
+        name,
+        status,
+        portals: grants.map(({ portalId }) => portalId),
+        keys: _count.keys,
+      }))
+    },
+  }
+}
+
+/** Whether an address lies in one of the ranges; none means anywhere. */
+export function isAllowed(address: string, cidrs: string[]): boolean {
+  if (cidrs.length === 0) return true
+  const list = new BlockList()
+  for (const cidr of cidrs) {
+    const [network = '', bits] = cidr.split('/')
+    const family = isIPv6(network) ? 'ipv6' : 'ipv4'
+    list.addSubnet(network, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family)
+  }
+  const plain = address.replace(/^::ffff:(?=\d+\.)/, '')
+  return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
+}

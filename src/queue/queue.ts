@@ -1,0 +1,111 @@
+import { fromPrisma, PgBoss } from 'pg-boss'
+import type { z } from 'zod'
+import type { Log } from '../log.js'
+
+/** A kind of background job. A job is only a nudge: what is to be done is read from the tables when it runs. */
+export type JobKind<Payload> = {
+  name: string
+  payload: z.ZodType<Payload>
+  /** Jobs with the same key run one at a time, on all processes together. */
+  oneAtATime?: (payload: Payload) => string
+  /** How many run at once in one process. */
+  concurrency: number
+  /** A job that takes longer is handed out again while the first still runs. */
+  expiresAfterSeconds: number
+}
+
+export type JobHandler = { kind: JobKind<unknown>; handle: (payload: unknown) => Promise<void> }
+
+type PrismaTransaction = Parameters<typeof fromPrisma>[0]
+
+const POLL_SECONDS = 0.5
+const RETRIES = 5
+const MAX_CONNECTIONS = 5
+/** A worker that died is noticed after this long (the least that pg-boss takes) plus the monitor's interval. */
+const HEARTBEAT_SECONDS = 10
+const MONITOR_SECONDS = 5
+
+export type Queue = ReturnType<typeof createQueue>
+
+/** Names a kind of job; its payload is parsed when it runs. */
+export function job<Payload>(kind: JobKind<Payload>): JobKind<Payload> {
+  return kind
+}
+
+/** Binds a kind of job to what it does. */
+export function handler<Payload>(kind: JobKind<Payload>, handle: (payload: Payload) => Promise<void>): JobHandler {
+  return { kind: kind as JobKind<unknown>, handle: (payload) => handle(kind.payload.parse(payload)) }
+}
+
+/** Background jobs in Postgres: every job runs at least once, and survives any process. */
+export function createQueue({ connectionString, log }: { connectionString: string; log: Log }) {
+  const boss = new PgBoss({
+    connectionString,
+    application_name: 'importal-queue',
+    max: MAX_CONNECTIONS,
+    useListenNotify: true,
+    monitorIntervalSeconds: MONITOR_SECONDS,
+    schedule: false,
+  })
+  boss.on('error', (error) => log.error({ err: error }, 'job queue'))
+  let started: Promise<unknown> | undefined
+
+  return {
+    /** Makes the queue's tables and these kinds of jobs known; safe to do twice, and on many processes at once. */
+    async start(kinds: (Pick<JobKind<unknown>, 'name' | 'expiresAfterSeconds'> & { oneAtATime?: unknown })[]): Promise<void> {
+      started ??= boss.start()
+      await started
+      for (const { name, oneAtATime, expiresAfterSeconds } of kinds) {
+        await boss.createQueue(name, {
+          policy: oneAtATime ? 'singleton' : 'standard',
+          notify: true,
+          retryLimit: RETRIES,
+          retryBackoff: true,
+          retryDelayMax: 60,
+          expireInSeconds: expiresAfterSeconds,
+          heartbeatSeconds: HEARTBEAT_SECONDS,
+          deleteAfterSeconds: 3_600,
+        })
+      }
+    },
+
+    /** Adds a job; with `tx`, only if that transaction commits. */
+    async enqueue<Payload extends object>(
+      kind: JobKind<Payload>,
+      payload: Payload,
+      { tx, afterSeconds = 0 }: { tx?: PrismaTransaction; afterSeconds?: number } = {},
+    ): Promise<void> {
+      await boss.send(kind.name, payload, {
+        ...(kind.oneAtATime ? { singletonKey: kind.oneAtATime(payload) } : {}),
+        ...(afterSeconds > 0 ? { startAfter: Math.ceil(afterSeconds) } : {}),
+        ...(tx ? { db: fromPrisma(tx) } : {}),
+      })
+    },
+
+    /** Runs jobs from now on. A handler that throws is logged and tried again, later and later. */
+    async work(handlers: JobHandler[]): Promise<void> {
+      for (const { kind, handle } of handlers) {
+        const options = {
+          batchSize: 1,
+          localConcurrency: kind.concurrency,
+          pollingIntervalSeconds: POLL_SECONDS,
+          notifyPollingIntervalSeconds: POLL_SECONDS,
+        }
+        await boss.work(kind.name, options, async ([next]) => {
+          if (!next) return
+          await handle(next.data).catch((error: unknown) => {
+            log.error({ err: error, job: kind.name, jobId: next.id }, 'job failed')
+            // pg-boss keeps what a job threw: only the message, which is ours and free of secrets.
+            throw new Error(error instanceof Error ? error.name : 'unknown error')
+          })
+        })
+      }
+    },
+
+    /** Takes no more jobs and lets running ones finish within `graceMs`; the rest is handed to somebody else. */
+    async stop(graceMs: number): Promise<void> {
+      if (!started) return
+      await boss.stop({ graceful: true, timeout: graceMs })
+    },
+  }
+}
