@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import pg from 'pg'
+import { onTestFinished } from 'vitest'
+import { createApp } from '../../src/app.js'
+import { type Config, parseConfig } from '../../src/config.js'
+import { createDeps, type Deps } from '../../src/deps.js'
+import { createHttpServer } from '../../src/http/server.js'
+import { JOB_KINDS, jobHandlers, sweep } from '../../src/jobs.js'
+import { createSimulator, type Simulator } from '../../src/simulator/simulator.js'
+import { createTestDatabase } from './postgres.js'
+
+export const PORTAL = '111111'
+export const OTHER_PORTAL = '222222'
+
+export type TestApp = Awaited<ReturnType<typeof testApp>>
+
+type Options = { env?: Record<string, string>; install?: boolean; work?: boolean }
+
+/**
+ * A whole Importal on ports of its own, on a database of its own, against a simulated HubSpot of its own; with a portal
+ * installed and a partner unless told otherwise. Everything ends with the test.
+ */
+export async function testApp({ env = {}, install = true, work = true }: Options = {}) {
+  const database = await createTestDatabase()
+  const hubspot = await createSimulator({ clientId: 'test-client', clientSecret: 'test-secret' })
+  hubspot.control.settings({ autoApprove: true, startedMs: 20, processingMs: 60 })
+  const folder = await mkdtemp(join(tmpdir(), 'importal-app-'))
+  const { server, url, listen } = await reservePort()
+  const config = testConfig({ url, hubspot, folder, env })
+  const deps = await createDeps(config, database.url)
+  await deps.queue.start(JOB_KINDS)
+  listen(createHttpServer(createApp(deps), config.publicUrl))
+  if (work) await deps.queue.work(jobHandlers(deps))
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+
+  onTestFinished(async () => {
+    server().closeAllConnections()
+    server().close()
+    await deps.queue.stop(5_000)
+    await deps.close()
+    await client.end()
+    await hubspot.close()
+    await database.drop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const app = {
+    url,
+    config,
+    deps,
+    hubspot,
+    databaseUrl: database.url,
+    filesFolder: join(folder, 'files'),
+    sweep: () => sweep(deps),
+    query: async <Row extends object>(sql: string, values: unknown[] = []) => (await client.query<Row>(sql, values)).rows,
+    /** Every stored byte's file, those being written included. */
+    storedFiles: async () => listFiles(join(folder, 'files')),
+    install: (portalId = PORTAL) => installPortal(url, hubspot, portalId),
+    createKey: (partner = 'Partner', portalId = PORTAL) => createKey(deps, partner, portalId),
+  }
+  const key = install ? await app.install().then(() => app.createKey()) : ''
+  return { ...app, key }
+}
+
+/** Everything the environment must say, for an app at `url`. */
+export function testEnvironment(url: string, hubspotUrl: string, folder: string): Record<string, string> {
+  return {
+    PORT: new URL(url).port,
+    PUBLIC_URL: url,
+    DATA_DIR: folder,
+    FILES_URL: pathToFileURL(join(folder, 'files')).href,
+    HUBSPOT_CLIENT_ID: 'test-client',
+    HUBSPOT_CLIENT_SECRET: 'test-secret',
+    HUBSPOT_API_URL: hubspotUrl,
+    HUBSPOT_APP_URL: hubspotUrl,
+    ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
+    SESSION_SECRET: randomBytes(32).toString('base64'),
+    LOG_LEVEL: 'silent',
+  }
+}
+
+function testConfig({
+  url,
+  hubspot,
+  folder,
+  env,
+}: {
+  url: string
+  hubspot: Simulator
+  folder: string
+  env: Record<string, string>
+}): Config {
+  const parsed = parseConfig({ ...testEnvironment(url, hubspot.url, folder), ...env })
+  if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
+  return parsed.config
+}
+
+type HttpServer = ReturnType<typeof createHttpServer>
+
+/** A port is needed before the app that will listen on it: its address is part of the app's settings. */
+async function reservePort() {
+  const { createServer } = await import('node:net')
+  const probe = createServer().listen(0)
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  let running: HttpServer | undefined
+  return {
+    url: `http://localhost:${port}`,
+    listen: (server: HttpServer) => {
+      running = server.listen(port)
+    },
+    server: (): HttpServer => {
+      if (!running) throw new Error('not listening')
+      return running
+    },
+  }
+}
+
+/** Installs as a browser does: every redirect followed, the cookie kept. Resolves to the last answer and the cookies. */
+export async function installPortal(
+  url: string,
+  hubspot: Simulator,
+  portalId: string,
+): Promise<{ status: number; location: string; cookie: string }> {
+  hubspot.control.portal(portalId)
+  const begun = await fetch(`${url}/oauth/install?portalId=${portalId}`, { redirect: 'manual' })
+  const consent = await fetch(begun.headers.get('location') ?? '', { redirect: 'manual' })
+  const done = await fetch(consent.headers.get('location') ?? '', { redirect: 'manual', headers: { cookie: cookieOf(begun) } })
+  return { status: done.status, location: done.headers.get('location') ?? '', cookie: cookieOf(done) }
+}
+
+/** What a browser would send back of an answer's cookies. */
+export function cookieOf(res: Response): string {
+  return res.headers
+    .getSetCookie()
+    .map((line) => line.split(';')[0])
+    .filter((pair) => !pair?.endsWith('='))
+    .join('; ')
+}
+
+async function createKey({ partners }: Deps, partner: string, portalId: string): Promise<string> {
+  const made = await partners.createKey({ partner, portalId, cidrs: [], expiresAt: null })
+  if (!made) throw new Error(`portal ${portalId} is not connected`)
+  return made.key
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+}
+
+/** Waits for a condition, looking again every few milliseconds; fails with the last value after ten seconds. */
+export async function until<T>(look: () => Promise<T> | T, isMet: (value: T) => boolean, timeoutMs = 10_000): Promise<T> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const value = await look()
+    if (isMet(value)) return value
+    if (performance.now() > deadline) throw new Error(`still ${JSON.stringify(value)} after ${timeoutMs} ms`)
+    await sleep(20)
+  }
+}
