@@ -1,57 +1,50 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Control, controlOverHttp, createControl, overview } from './control.js'
-import { answer, authorize, type Exchange, refuse } from './exchange.js'
-import { createImport, listImports, oneImport } from './imports.js'
-import { consent, returnToMarketplace, startFromMarketplace, tokenEndpoint } from './oauth.js'
-import { objectTypeId, toAnswer } from './properties.js'
-import { createState } from './state.js'
+import { bearer } from './authorize.js'
+import { type Control, createControl } from './control/control.js'
+import { type Exchange, refusal, send } from './exchange.js'
+import { route } from './routes.js'
+import { createState, type RequestRecord, type State } from './state.js'
 
+export type { Control } from './control/control.js'
 export type SimulatorOptions = { clientId?: string; clientSecret?: string; port?: number; host?: string }
+/** `close()` cuts the connections that are open. */
 export type Simulator = { url: string; control: Control; close(): Promise<void> }
 
-const VERSION = '(?:v1|v3|\\d{4}-\\d{2})'
-const DAY = '\\d{4}-\\d{2}'
+/** A simulator that runs for days forgets the oldest requests. */
+const MAX_REQUESTS = 100_000
 
 /**
  * A HubSpot to run against: consent page, tokens, properties, imports with states, counters and row errors, both install
- * flows, and faults on demand. One server plays the API and the pages; it shares no code with the app.
+ * flows, and faults on demand. One server plays the API and the pages; it shares no code with the app. It listens when
+ * the promise resolves.
  */
 export async function createSimulator({
   clientId = 'demo-client',
   clientSecret = 'demo-secret',
   port = 0,
-  host,
+  host = '127.0.0.1',
 }: SimulatorOptions = {}): Promise<Simulator> {
   const state = createState(clientId, clientSecret)
   const control = createControl(state)
-
-  const server = createServer({ requestTimeout: 0 }, (req, res) => {
+  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, (req, res) => {
     const url = new URL(req.url ?? '/', `http://${req.headers.host ?? 'localhost'}`)
-    const exchange: Exchange = { req, res, url, state }
-    req.on('error', () => undefined)
-    if (!url.pathname.startsWith('/control')) {
-      const portalId = state.tokens.get((req.headers.authorization ?? '').replace(/^Bearer /i, ''))?.portalId
-      res.on('close', () =>
-        state.requests.push({
-          at: Date.now(),
-          method: req.method ?? '',
-          path: url.pathname,
-          portalId,
-          status: res.writableEnded ? res.statusCode : 0,
-        }),
-      )
-    }
-    route(exchange, control).catch(() => refuse(exchange, 500, 'INTERNAL_ERROR', 'The simulator failed.'))
+    const exchange: Exchange = { req, res, url, state, record: recordOf(req, url, state) }
+    for (const stream of [req, res]) stream.on('error', () => undefined)
+    route(exchange, control).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : 'unknown'
+      send(exchange, refusal(500, 'INTERNAL_ERROR', `The simulator failed: ${why}`))
+    })
   })
-  server.keepAliveTimeout = 60_000
   server.listen(port, host)
   await once(server, 'listening')
+
   return {
-    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`,
     control,
-    close: async () => {
+    async close() {
+      if (!server.listening) return
       const closed = once(server, 'close')
       server.close()
       server.closeAllConnections()
@@ -60,73 +53,12 @@ export async function createSimulator({
   }
 }
 
-async function route(exchange: Exchange, control: Control): Promise<void> {
-  const { req, url } = exchange
-  const path = url.pathname
-  const match = (pattern: string) => new RegExp(`^${pattern}/?$`).exec(path)
-  let found: RegExpExecArray | null
-
-  if (path === '/') return overview(exchange, control)
-  if (path.startsWith('/control/')) return controlOverHttp(exchange, control)
-  found = match('/oauth/(?:(\\d+)/)?authorize')
-  if (found && req.method === 'GET') return consent(exchange, found[1])
-  if (path === '/marketplace/install') return startFromMarketplace(exchange)
-  if (path === '/marketplace/return') return returnToMarketplace(exchange)
-  found = match(`/oauth/(${VERSION})/token(?:/(introspect|revoke))?`)
-  if (found && req.method === 'POST') return tokenEndpoint(exchange, found[1] ?? '', found[2])
-
-  const imports = `/crm/(?:v3/imports|imports/${DAY})`
-  if (match(imports)) return req.method === 'POST' ? createImport(exchange) : listImports(exchange)
-  found = match(`${imports}/(\\d+)(?:/(errors|cancel))?`)
-  if (found) return oneImport(exchange, found[1] ?? '', found[2])
-
-  if (match(`/account-info/${VERSION}/details`)) return accountDetails(exchange)
-  found = match(`/crm/(?:v3/properties|properties/${DAY})/([\\w-]+)`)
-  if (found) return properties(exchange, found[1] ?? '')
-  if (match(`/appinstalls/${VERSION}/external-install`) && req.method === 'DELETE') return uninstall(exchange, control)
-  refuse(exchange, 404, 'NOT_FOUND', `There is no ${path}.`)
-}
-
-async function accountDetails(exchange: Exchange): Promise<void> {
-  const token = authorize(exchange, 'oauth')
-  if (!token) return
-  const { accountType, timeZone, companyCurrency, uiDomain, dataHostingLocation } = exchange.state.portal(token.portalId)
-  const utc = { utcOffset: '+00:00', utcOffsetMilliseconds: 0, additionalCurrencies: [] }
-  const body = { portalId: Number(token.portalId), accountType, timeZone, companyCurrency, uiDomain, dataHostingLocation, ...utc }
-  await answer(exchange, { on: 'account', portalId: token.portalId, make: () => ({ status: 200, body }) })
-}
-
-const SCHEMA_SCOPES: Record<string, string> = {
-  '0-1': 'crm.schemas.contacts.read',
-  '0-2': 'crm.schemas.companies.read',
-  '0-3': 'crm.schemas.deals.read',
-  '0-5': 'tickets',
-}
-
-async function properties(exchange: Exchange, objectType: string): Promise<void> {
-  const type = objectTypeId(objectType)
-  const token = authorize(exchange, SCHEMA_SCOPES[type] ?? 'crm.schemas.custom.read')
-  if (!token) return
-  const known = exchange.state.portal(token.portalId).properties[type]
-  await answer(exchange, {
-    on: 'properties',
-    portalId: token.portalId,
-    make: () =>
-      known
-        ? { status: 200, body: { results: known.map(toAnswer) } }
-        : (refuse(exchange, 404, 'OBJECT_NOT_FOUND', `There is no object type ${objectType}.`) as undefined),
-  })
-}
-
-async function uninstall(exchange: Exchange, control: Control): Promise<void> {
-  const token = authorize(exchange, 'oauth')
-  if (!token) return
-  await answer(exchange, {
-    on: 'uninstall',
-    portalId: token.portalId,
-    make: () => {
-      control.uninstall(token.portalId)
-      return { status: 204, body: undefined }
-    },
-  })
+/** The log's line for a request, there from its arrival; calls of /control leave none. */
+function recordOf({ method = '', headers }: IncomingMessage, { pathname }: URL, { tokens, requests }: State): RequestRecord {
+  const portalId = tokens.get(bearer(headers.authorization))?.portalId
+  const record = { at: Date.now(), method, path: pathname, portalId, status: 0 }
+  if (pathname.startsWith('/control/')) return record
+  requests.push(record)
+  if (requests.length > MAX_REQUESTS) requests.splice(0, MAX_REQUESTS / 10)
+  return record
 }

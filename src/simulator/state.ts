@@ -1,33 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { FaultRule } from './faults.js'
-import type { Property } from './properties.js'
-import { DEFAULT_PROPERTIES } from './properties.js'
-import type { RowReport } from './rows.js'
+import type { ImportRequest } from './imports/request.js'
+import type { RowError } from './imports/row-errors.js'
+import { DEFAULT_PROPERTIES, type Property } from './properties.js'
+import { defaultSettings } from './settings.js'
 
-export type Settings = {
-  /** Consent without a page. */
-  autoApprove: boolean
-  /** What token answers say; a text, 0 or an absurd number tests a client's bounds. */
-  tokenLifetimeSeconds: number | string
-  rotateRefreshTokens: boolean
-  /** How long an import stays STARTED, then PROCESSING. */
-  startedMs: number
-  processingMs: number
-  /** How long a new import is missing from the list. */
-  listLagMs: number
-  /** Of the list of imports and of row errors. */
-  pageSize: number
-  /** How much of each uploaded file the ledger keeps as text. */
-  keepTextBytes: number
-  /** Scopes that an authorize URL must ask for. */
-  requiredScopes: string[]
-  /** What a consent grants instead of what was asked for. */
-  grantScopes: string[] | null
-  omitFromTokenAnswer: string[]
-  /** Calls a portal may make in ten seconds; 0: any number. */
-  callsPerTenSeconds: number
-}
-
+/** What a portal is like. */
 export type PortalFields = {
   hubDomain: string
   uiDomain: string
@@ -38,6 +16,7 @@ export type PortalFields = {
   importsPerDay: number
   rowsPerDay: number
   maxRunning: number
+  /** By object type id. */
   properties: Record<string, Property[]>
 }
 
@@ -46,24 +25,36 @@ export type Portal = PortalFields & {
   isInstalled: boolean
   /** Whether the browser came back from a marketplace-started install; null: there was none. */
   returned: boolean | null
+  /** All that is left of what imports wrote. */
   contactsCreated: number
   callTimes: number[]
+  /** Imports with a slot, and those that wait for one, in order. */
+  running: Import[]
+  waiting: Import[]
 }
 
-export type Token = { portalId: string; scopes: string[]; expiresAt: number; refreshToken: string }
-export type Refresh = { portalId: string; scopes: string[] }
+export type Token = { portalId: string; scopes: string[]; expiresAt: number }
 export type Code = { portalId: string; scopes: string[]; redirectUri: string; expiresAt: number }
 
-export type LedgerFile = RowReport & { name: string; contentType: string; bytes: number; sha256: string; text: string }
+/** An install that began on the marketplace; `code` is given at once, or after the app's own sign-in. */
+export type MarketplaceInstall = { portalId: string; scopes: string[]; redirectUri: string; step: 'sign-in' | 'return' }
 
-export type LedgerImport = {
+export type ReceivedFile = { name: string; contentType: string; bytes: number; sha256: string; text: string; rows: number }
+
+/** An import, from the call that made it to its end. */
+export type Import = {
   id: string
   portalId: string
   name: string
-  request: ImportRequestBody
-  files: LedgerFile[]
+  request: ImportRequest
+  files: ReceivedFile[]
+  objectTypeIds: string[]
+  /** The first of what is wrong with its rows, and how much it is altogether. */
+  errors: RowError[]
+  errorCount: number
+  badRows: number
   createdAt: number
-  /** When it got one of the portal's running slots; null while it is deferred. */
+  /** When it got one of the portal's slots; null while it is deferred. */
   startedAt: number | null
   endedAt: number | null
   /** Set from outside: no clock changes it any more. */
@@ -74,36 +65,12 @@ export type LedgerImport = {
   isChunked: boolean
 }
 
-export type ImportRequestBody = {
-  name?: unknown
-  files?: { fileName?: string; fileImportPage?: { columnMappings?: ColumnMapping[] } }[]
-}
-export type ColumnMapping = {
-  columnName?: string
-  propertyName?: string | null
-  columnObjectTypeId?: string
-  columnType?: string | null
-}
-
 export type RequestRecord = { at: number; method: string; path: string; portalId: string | undefined; status: number }
 export type TokenCall = { at: number; grantType: string; portalId: string | undefined; outcome: string }
 
 export type State = ReturnType<typeof createState>
 
-const DEFAULTS: Settings = {
-  autoApprove: false,
-  tokenLifetimeSeconds: 1_800,
-  rotateRefreshTokens: false,
-  startedMs: 300,
-  processingMs: 1_500,
-  listLagMs: 0,
-  pageSize: 100,
-  keepTextBytes: 65_536,
-  requiredScopes: [],
-  grantScopes: null,
-  omitFromTokenAnswer: [],
-  callsPerTenSeconds: 110,
-}
+const CODE_LIFE_MS = 600_000
 
 const PORTAL_DEFAULTS: PortalFields = {
   hubDomain: 'example.com',
@@ -118,55 +85,65 @@ const PORTAL_DEFAULTS: PortalFields = {
   properties: DEFAULT_PROPERTIES,
 }
 
+const ACME = {
+  hubDomain: 'acme.de',
+  uiDomain: 'app-eu1.hubspot.com',
+  timeZone: 'Europe/Berlin',
+  companyCurrency: 'EUR',
+  dataHostingLocation: 'eu1',
+}
+
 /** Everything a simulated HubSpot remembers, in memory. */
 export function createState(clientId: string, clientSecret: string) {
   const state = {
     clientId,
     clientSecret,
-    settings: { ...DEFAULTS },
+    settings: defaultSettings(),
     portals: new Map<string, Portal>(),
     tokens: new Map<string, Token>(),
-    refreshTokens: new Map<string, Refresh>(),
+    refreshTokens: new Map<string, Omit<Token, 'expiresAt'>>(),
     codes: new Map<string, Code>(),
-    imports: [] as LedgerImport[],
+    marketplaceInstalls: new Map<string, MarketplaceInstall>(),
+    imports: new Map<string, Import>(),
     faults: [] as FaultRule[],
     requests: [] as RequestRecord[],
     tokenCalls: [] as TokenCall[],
     nextImportId: 50_000_001,
 
+    /** @throws when there is none. */
     portal(id: string): Portal {
-      const known = state.portals.get(id)
-      if (known) return known
-      const made = { ...PORTAL_DEFAULTS, id, isInstalled: false, returned: null, contactsCreated: 0, callTimes: [] }
-      state.portals.set(id, made)
-      return made
+      const portal = state.portals.get(id)
+      if (!portal) throw new Error(`There is no portal ${id}.`)
+      return portal
+    },
+
+    addPortal(id: string): Portal {
+      const idle = { isInstalled: false, returned: null, contactsCreated: 0, callTimes: [], running: [], waiting: [] }
+      const portal = { ...PORTAL_DEFAULTS, ...idle, id }
+      state.portals.set(id, portal)
+      return portal
     },
 
     issueCode(portalId: string, redirectUri: string, scopes: string[]): string {
       const code = randomUUID()
-      state.codes.set(code, {
-        portalId,
-        redirectUri,
-        scopes: state.settings.grantScopes ?? scopes,
-        expiresAt: Date.now() + 600_000,
-      })
+      const granted = state.settings.grantScopes ?? scopes
+      state.codes.set(code, { portalId, redirectUri, scopes: granted, expiresAt: Date.now() + CODE_LIFE_MS })
       return code
     },
 
-    newSecret: (prefix: string) => `${prefix}-${randomBytes(24).toString('base64url')}`,
+    newToken: (prefix: string) => `${prefix}-${randomBytes(24).toString('base64url')}`,
+
+    /** The portal that a token, of either kind, belongs to. */
+    portalOf: (token: string) => (state.tokens.get(token) ?? state.refreshTokens.get(token))?.portalId,
 
     reset(): void {
-      Object.assign(state.settings, structuredClone(DEFAULTS))
-      for (const map of [state.portals, state.tokens, state.refreshTokens, state.codes]) map.clear()
-      for (const list of [state.imports, state.faults, state.requests, state.tokenCalls]) list.length = 0
-      Object.assign(state.portal('111111'), {
-        hubDomain: 'acme.de',
-        uiDomain: 'app-eu1.hubspot.com',
-        timeZone: 'Europe/Berlin',
-        companyCurrency: 'EUR',
-        dataHostingLocation: 'eu1',
-      })
-      Object.assign(state.portal('222222'), { hubDomain: 'globex.com' })
+      state.clientSecret = clientSecret
+      state.settings = defaultSettings()
+      for (const map of [state.portals, state.tokens, state.refreshTokens, state.codes, state.marketplaceInstalls, state.imports])
+        map.clear()
+      for (const list of [state.faults, state.requests, state.tokenCalls]) list.length = 0
+      Object.assign(state.addPortal('111111'), ACME)
+      Object.assign(state.addPortal('222222'), { hubDomain: 'globex.com' })
     },
   }
   state.reset()

@@ -1,0 +1,111 @@
+import { addFault, type FaultInput } from '../faults.js'
+import { force, stateOf } from '../imports/lifecycle.js'
+import { removeApp } from '../oauth/uninstall.js'
+import { changeSettings, type Settings } from '../settings.js'
+import type { Import, Portal, PortalFields, RequestRecord, State, TokenCall } from '../state.js'
+
+export type Control = ReturnType<typeof createControl>
+
+const DEFAULT_SCOPES = ['oauth', 'crm.import']
+
+/** What a test, or a person over HTTP under /control, can do to the simulated HubSpot. All throw on a wrong input. */
+export function createControl(state: State) {
+  const importOf = (id: string): Import => {
+    const made = state.imports.get(id)
+    if (!made) throw new Error(`There is no import ${id}.`)
+    return made
+  }
+
+  return {
+    /** Changes settings, and gives all of them. */
+    settings: (patch: Partial<Settings> = {}): Settings => ({ ...changeSettings(state.settings, patch) }),
+
+    /** Makes a portal, or changes one; properties are replaced per object type. */
+    portal(id: string, patch: Partial<PortalFields> = {}) {
+      if (!/^\d{1,15}$/.test(id)) throw new Error('A portal’s id is a decimal number, as text.')
+      const isNew = !state.portals.has(id)
+      const portal = state.portals.get(id) ?? state.addPortal(id)
+      const unknown = Object.entries(patch).find(([name, value]) => typeof value !== typeof portal[name as keyof PortalFields])
+      if (unknown && isNew) state.portals.delete(id)
+      if (unknown) throw new Error(`A portal has no ${unknown[0]} like ${JSON.stringify(unknown[1])}.`)
+      return outlinePortal(Object.assign(portal, patch, { id, properties: { ...portal.properties, ...patch.properties } }))
+    },
+
+    portals: () => [...state.portals.values()].map(outlinePortal),
+
+    /** The account is gone: refreshing answers BAD_HUB. */
+    removePortal(id: string): void {
+      state.portal(id)
+      state.portals.delete(id)
+    },
+
+    /** A code for a portal, without the consent page. */
+    install(portalId: string, { redirectUri, scopes = DEFAULT_SCOPES }: { redirectUri: string; scopes?: string[] }): string {
+      if (typeof redirectUri !== 'string' || !Array.isArray(scopes))
+        throw new Error('An install needs "redirectUri", a text, and may have "scopes", a list.')
+      return state.issueCode(state.portal(portalId).id, redirectUri, scopes)
+    },
+
+    /** As if the portal's admin removed the app: every token dies. */
+    uninstall(portalId: string): void {
+      removeApp(state, portalId, true)
+    },
+
+    /** Access tokens end now; refreshing still works. */
+    expireTokens(portalId: string): void {
+      state.portal(portalId)
+      for (const token of state.tokens.values())
+        if (token.portalId === portalId) token.expiresAt = Math.min(token.expiresAt, Date.now())
+    },
+
+    rotateClientSecret(secret: string): void {
+      if (typeof secret !== 'string' || secret === '') throw new Error('A client secret is a text.')
+      state.clientSecret = secret
+    },
+
+    fault: (rule: FaultInput): number => addFault(state, rule),
+
+    clearFaults(): void {
+      state.faults.length = 0
+    },
+
+    /** Ground truth: every import that was made, in order, whatever was answered. */
+    imports: (portalId?: string) =>
+      [...state.imports.values()]
+        .filter((made) => portalId === undefined || made.portalId === portalId)
+        .map((made) => outlineImport(state, made)),
+
+    /** Every request but those to /control; status 0: not answered, or cut. */
+    requests: (): RequestRecord[] => state.requests.map((record) => ({ ...record })),
+    tokenCalls: (): TokenCall[] => state.tokenCalls.map((call) => ({ ...call })),
+
+    setImportState(importId: string, importState: string, counters?: Record<string, number>): void {
+      if (typeof importState !== 'string' || importState === '') throw new Error('An import’s state is a text.')
+      force(state, importOf(importId), importState, counters ?? null)
+    },
+
+    renameImport(importId: string, name: string): void {
+      if (typeof name !== 'string') throw new Error('An import’s name is a text.')
+      const made = importOf(importId)
+      made.name = name
+      made.request = { ...made.request, name }
+    },
+
+    /** HubSpot knows nothing of it any more; the ledger does. */
+    forgetImport(importId: string): void {
+      importOf(importId).isForgotten = true
+    },
+
+    /** Everything as it was at the start. */
+    reset: (): void => state.reset(),
+  }
+}
+
+function outlinePortal({ properties: _properties, callTimes: _callTimes, running, waiting, ...portal }: Portal) {
+  return { ...portal, running: running.length, waiting: waiting.length }
+}
+
+function outlineImport(state: State, made: Import) {
+  const { id, portalId, name, createdAt, request, files, contentLength, isChunked, errorCount } = made
+  return { id, portalId, name, state: stateOf(state, made), createdAt, request, files, contentLength, isChunked, errorCount }
+}

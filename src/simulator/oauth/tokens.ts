@@ -1,0 +1,103 @@
+import { answer } from '../answer.js'
+import { type Exchange, type Reply, readBody, refusal, send } from '../exchange.js'
+import type { State } from '../state.js'
+import { introspect } from './introspect.js'
+
+type Refusal = [error: string, status: string, description: string]
+type Grant = { portalId: string; scopes: string[]; refreshToken: string }
+
+const USER_ID = 42
+const DEFAULT_LIFETIME_SECONDS = 1_800
+const MAX_LIFETIME_SECONDS = 1e7
+
+/** POST /oauth/{version}/token, …/introspect, …/revoke: a form, with the client's credentials in it. */
+export async function tokenEndpoint(exchange: Exchange, version: string, action: string | undefined): Promise<void> {
+  const { req, state, record } = exchange
+  if (!/^application\/x-www-form-urlencoded\b/i.test(req.headers['content-type'] ?? ''))
+    return send(exchange, refusal(415, 'VALIDATION_ERROR', 'HTTP 415 Unsupported Media Type'))
+  const form = new URLSearchParams(await readBody(req))
+  const wrong = checkClient(state, form)
+  if (action === 'introspect' || action === 'revoke') {
+    const token = form.get('token') ?? ''
+    const make = action === 'introspect' ? introspect : revoke
+    record.portalId = state.portalOf(token)
+    return answer(exchange, { on: action, portalId: record.portalId, make: () => (wrong ? refuse(wrong) : make(state, token)) })
+  }
+  const portalId = state.portalOf(form.get('refresh_token') ?? '') ?? state.codes.get(form.get('code') ?? '')?.portalId
+  record.portalId = portalId
+  const call = { at: Date.now(), grantType: form.get('grant_type') ?? '', portalId, outcome: 'fault' }
+  state.tokenCalls.push(call)
+  await answer(exchange, {
+    on: 'token',
+    portalId,
+    make: () => {
+      const granted = wrong ?? grant(state, form)
+      call.outcome = Array.isArray(granted) ? granted[1] : 'granted'
+      return Array.isArray(granted) ? refuse(granted) : { status: 200, body: issue(state, granted, version) }
+    },
+  })
+}
+
+function refuse([error, status, description]: Refusal): Reply {
+  return { status: 400, body: { error, error_description: description, status, message: description } }
+}
+
+function checkClient({ clientId, clientSecret }: State, form: URLSearchParams): Refusal | undefined {
+  if (form.get('client_id') !== clientId) return ['invalid_client', 'BAD_CLIENT_ID', 'missing or unknown client id']
+  if (form.get('client_secret') !== clientSecret)
+    return ['invalid_client', 'BAD_CLIENT_SECRET', 'missing or invalid client secret']
+  return undefined
+}
+
+function grant(state: State, form: URLSearchParams): Grant | Refusal {
+  if (form.get('grant_type') === 'authorization_code') return redeem(state, form)
+  if (form.get('grant_type') === 'refresh_token') return refresh(state, form.get('refresh_token') ?? '')
+  return ['unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type']
+}
+
+function redeem(state: State, form: URLSearchParams): Grant | Refusal {
+  const text = form.get('code') ?? ''
+  const code = state.codes.get(text)
+  if (!code || code.expiresAt < Date.now()) return ['invalid_grant', 'BAD_AUTH_CODE', 'missing or unknown auth code']
+  if (code.redirectUri !== form.get('redirect_uri'))
+    return ['invalid_request', 'BAD_REDIRECT_URI', 'missing or invalid redirect uri']
+  state.codes.delete(text)
+  const portal = state.portals.get(code.portalId)
+  if (!portal) return ['access_denied', 'BAD_HUB', 'missing or unknown hub id']
+  portal.isInstalled = true
+  return { portalId: code.portalId, scopes: code.scopes, refreshToken: state.newToken('refresh') }
+}
+
+function refresh(state: State, text: string): Grant | Refusal {
+  const known = state.refreshTokens.get(text)
+  if (!known) return ['invalid_grant', 'BAD_REFRESH_TOKEN', 'refresh token is invalid, expired or revoked']
+  if (!state.portals.has(known.portalId)) return ['access_denied', 'BAD_HUB', 'missing or unknown hub id']
+  if (!state.settings.rotateRefreshTokens) return { ...known, refreshToken: text }
+  state.refreshTokens.delete(text)
+  return { ...known, refreshToken: state.newToken('refresh') }
+}
+
+function issue(state: State, { portalId, scopes, refreshToken }: Grant, version: string): Record<string, unknown> {
+  const { tokenLifetimeSeconds, omitFromTokenAnswer, overrideTokenAnswer } = state.settings
+  const accessToken = state.newToken('na1')
+  // What is said may be nonsense; what holds is a lifetime that a client can live with.
+  const said = Number(tokenLifetimeSeconds)
+  const seconds = said > 0 && said < MAX_LIFETIME_SECONDS ? said : DEFAULT_LIFETIME_SECONDS
+  state.refreshTokens.set(refreshToken, { portalId, scopes })
+  state.tokens.set(accessToken, { portalId, scopes, expiresAt: Date.now() + seconds * 1_000 })
+  const body = {
+    access_token: accessToken,
+    refresh_token: refreshToken,
+    token_type: 'bearer',
+    expires_in: tokenLifetimeSeconds,
+    ...(version === 'v1' ? {} : { token_use: 'access_token', hub_id: Number(portalId), scopes, user_id: USER_ID }),
+    ...overrideTokenAnswer,
+  }
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !omitFromTokenAnswer.includes(name)))
+}
+
+/** Access tokens given already live on; the app stays installed. */
+function revoke(state: State, token: string): Reply {
+  state.refreshTokens.delete(token)
+  return { status: 200, body: {} }
+}
