@@ -6,6 +6,7 @@ import { createHubSpot } from './hubspot/hubspot.js'
 import { createOAuth } from './hubspot/oauth.js'
 import { createImportStore } from './imports/import-store.js'
 import { createSubmissionStore } from './imports/submission-store.js'
+import { createTrackingStore } from './imports/tracking-store.js'
 import { createLog } from './log.js'
 import { createOAuthStates } from './oauth/state.js'
 import { createPartnerStore } from './partners/partner-store.js'
@@ -38,6 +39,7 @@ export async function createDeps(config: Config, databaseUrl: string) {
     partners: createPartnerStore(prisma),
     imports: createImportStore(prisma),
     submissions: createSubmissionStore(prisma),
+    tracking: createTrackingStore(prisma),
     states: createOAuthStates(prisma),
     sessions: createSessions(prisma, config),
     render: createViews(),

@@ -96,7 +96,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
       } catch (error) {
         if (progress.failure !== undefined) throw progress.failure
         const why = error instanceof Error ? error.message : 'connection failed'
-        return progress.complete ? { outcome: 'ambiguous', why } : { outcome: 'retry', afterSeconds: 5, why }
+        return progress.complete ? { outcome: 'ambiguous', why } : { outcome: 'retry', afterSeconds: 1, why }
       }
     },
 

@@ -173,6 +173,16 @@ export function createImportStore(prisma: Database) {
   }
 }
 
+/** One line of an import's history. */
+export async function recordEvent(
+  tx: Transaction,
+  importId: string,
+  type: string,
+  detail: Record<string, string | number> = {},
+): Promise<void> {
+  await tx.importEvent.create({ data: { importId, type, detail } })
+}
+
 type Row = Awaited<ReturnType<Database['import']['findUniqueOrThrow']>> & {
   files: (Omit<StoredImportFile, 'bytes'> & { bytes: bigint })[]
   parts: { id: string; hubspotImportId: string | null; state: string | null; counters: unknown }[]

@@ -7,14 +7,14 @@ import type { AccessToken } from '../portals/access-token.js'
 import type { Queue } from '../queue/queue.js'
 import { markerOf } from './import-request.js'
 import { advancePortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
-import type { AmbiguousImport, SubmissionStore } from './submission-store.js'
+import type { AmbiguousImport, TrackingStore } from './tracking-store.js'
 
 /** Readings of the whole list without the marker that are needed, beside the window, before an import may be sent again. */
 const CLEAN_SCANS = 3
 const MAX_PAGES = 500
 
 type Deps = {
-  submissions: Pick<SubmissionStore, 'listAmbiguous' | 'adopt' | 'recordCleanScan' | 'sendAgain'>
+  tracking: Pick<TrackingStore, 'listAmbiguous' | 'adopt' | 'recordCleanScan' | 'sendAgain'>
   hubspot: Pick<HubSpot, 'listImports'>
   accessToken: AccessToken
   queue: Pick<Queue, 'enqueue'>
@@ -28,8 +28,8 @@ type Deps = {
  * completely decides nothing.
  */
 export async function reconcilePortal(deps: Deps, portalId: string): Promise<void> {
-  const { submissions, queue, log } = deps
-  const ambiguous = await submissions.listAmbiguous(portalId)
+  const { tracking, queue, log } = deps
+  const ambiguous = await tracking.listAmbiguous(portalId)
   if (ambiguous.length === 0) return
   const listed = await readWholeList(deps, portalId)
 
@@ -43,7 +43,7 @@ export async function reconcilePortal(deps: Deps, portalId: string): Promise<voi
     }
     const detail = `HubSpot holds it ${matches.length} times: ${matches.map(({ id }) => id).join(', ')}.`
     const problem = others.length > 0 ? { code: 'hubspot_duplicate', detail, correlationId: null } : null
-    await submissions.adopt(lost.id, lost.partId, oldest, problem, (tx) => queue.enqueue(trackPortalJob, { portalId }, { tx }))
+    await tracking.adopt(lost.id, lost.partId, oldest, problem, (tx) => queue.enqueue(trackPortalJob, { portalId }, { tx }))
     log[problem ? 'error' : 'info'](
       { importId: lost.id, portalId, hubspotImportId: oldest.id },
       problem ? PROBLEMS.hubspot_duplicate.title : 'adopted',
@@ -53,7 +53,7 @@ export async function reconcilePortal(deps: Deps, portalId: string): Promise<voi
 }
 
 async function waitOrSendAgain(
-  { submissions, queue, config, log }: Deps,
+  { tracking, queue, config, log }: Deps,
   portalId: string,
   unseen: AmbiguousImport[],
 ): Promise<void> {
@@ -61,14 +61,14 @@ async function waitOrSendAgain(
   const isOver = ({ cleanScans, secondsSinceCommit }: AmbiguousImport) =>
     window > 0 && secondsSinceCommit > window && cleanScans + 1 >= CLEAN_SCANS
   for (const lost of unseen.filter(isOver)) {
-    await submissions.sendAgain(lost)
+    await tracking.sendAgain(lost)
     await queue.enqueue(advancePortalJob, { portalId })
     log.warn({ importId: lost.id, portalId }, 'never appeared at HubSpot: sending again')
   }
   const waiting = unseen.filter((lost) => !isOver(lost))
   if (waiting.length === 0) return
   const afterSeconds = Math.min(30, Math.max(1, window / (CLEAN_SCANS + 1)))
-  await submissions.recordCleanScan(waiting, afterSeconds)
+  await tracking.recordCleanScan(waiting, afterSeconds)
   await queue.enqueue(reconcilePortalJob, { portalId }, { afterSeconds })
 }
 

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../db/prisma.js'
 import type { HubSpotImport } from '../hubspot/answers.js'
-import type { Counters, Problem } from './import-store.js'
-import type { HeldReason, ImportState } from './schema.js'
+import { type Problem, recordEvent } from './import-store.js'
+import type { HeldReason } from './schema.js'
 
 /** The right to submit an import: good while nobody else has a higher epoch. */
 export type Claim = { importId: string; partId: string; epoch: number; attempts: number }
@@ -11,19 +11,6 @@ export type Settlement =
   | { state: 'accepted'; afterSeconds: number; why: string }
   | { state: 'held'; reason: HeldReason; afterSeconds: number; why: string }
   | { state: 'failed' | 'needs_review'; problem: Problem }
-
-/** What waits for an answer of HubSpot's list: `cleanScans` readings did not show it. */
-export type AmbiguousImport = { id: string; partId: string; cleanScans: number; secondsSinceCommit: number }
-
-/** A running import; it is time to look at it when `isDue`. */
-export type RunningImport = {
-  id: string
-  partId: string
-  hubspotImportId: string
-  state: ImportState
-  ageSeconds: number
-  isDue: boolean
-}
 
 /** HubSpot runs this many imports of a portal at a time and defers the rest. */
 const MAX_RUNNING = 3
@@ -38,15 +25,6 @@ export type SubmissionStore = ReturnType<typeof createSubmissionStore>
  * process that was paused cannot undo what happened since; all times are the database's.
  */
 export function createSubmissionStore(prisma: Database) {
-  async function event(
-    tx: Transaction,
-    importId: string,
-    type: string,
-    detail: Record<string, string | number> = {},
-  ): Promise<void> {
-    await tx.importEvent.create({ data: { importId, type, detail } })
-  }
-
   return {
     /**
      * Claims the import whose turn it is, and stores the intent to submit it; undefined when the portal is not connected,
@@ -78,7 +56,7 @@ export function createSubmissionStore(prisma: Database) {
           RETURNING i."id" AS "importId", part."id" AS "partId", i."leaseEpoch" AS epoch, i."attempts"`
         if (!claim) return undefined
         await tx.$executeRaw`UPDATE "ImportPart" SET "intentAt" = now(), "committedAt" = NULL, "cleanScans" = 0 WHERE "id" = ${claim.partId}`
-        await event(tx, claim.importId, 'submitting', { attempt: claim.attempts })
+        await recordEvent(tx, claim.importId, 'submitting', { attempt: claim.attempts })
         return claim
       })
     },
@@ -116,7 +94,7 @@ export function createSubmissionStore(prisma: Database) {
           where: { id: claim.partId },
           data: { hubspotImportId: made.id, state: made.state, counters: made.metadata.counters },
         })
-        await event(tx, claim.importId, 'submitted', { hubspotImportId: made.id })
+        await recordEvent(tx, claim.importId, 'submitted', { hubspotImportId: made.id })
         await andThen(tx)
       })
     },
@@ -137,7 +115,7 @@ export function createSubmissionStore(prisma: Database) {
         await tx.$executeRaw`UPDATE "ImportPart" SET "committedAt" = NULL WHERE "id" = ${partId}`
         const reason = 'reason' in settlement ? { reason: settlement.reason } : {}
         const why = waits ? { why: waits.why } : 'problem' in settlement ? { why: settlement.problem.code } : {}
-        await event(tx, importId, state, { ...reason, ...why })
+        await recordEvent(tx, importId, state, { ...reason, ...why })
       })
     },
 
@@ -148,7 +126,7 @@ export function createSubmissionStore(prisma: Database) {
           UPDATE "Import" SET "state" = 'ambiguous', "leaseUntil" = NULL, "pollAt" = now(), "updatedAt" = now()
           WHERE "id" = ${importId} AND "state" = 'submitting' AND "leaseEpoch" = ${epoch}`
         if (own === 0) return
-        await event(tx, importId, 'ambiguous', { why })
+        await recordEvent(tx, importId, 'ambiguous', { why })
         await andThen(tx)
       })
     },
@@ -166,117 +144,8 @@ export function createSubmissionStore(prisma: Database) {
           FROM "ImportPart" part
           WHERE i."state" = 'submitting' AND i."leaseUntil" < now() AND part."importId" = i."id" AND part."position" = 0
           RETURNING i."id", i."portalId", i."state"`
-        for (const { id, state } of recovered) await event(tx, id, state, { why: 'the submitting process stopped' })
+        for (const { id, state } of recovered) await recordEvent(tx, id, state, { why: 'the submitting process stopped' })
         return recovered
-      })
-    },
-
-    async listAmbiguous(portalId: string): Promise<AmbiguousImport[]> {
-      return prisma.$queryRaw<AmbiguousImport[]>`
-        SELECT i."id", part."id" AS "partId", part."cleanScans",
-               extract(epoch FROM now() - coalesce(part."committedAt", part."intentAt", i."createdAt"))::float8 AS "secondsSinceCommit"
-        FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
-        WHERE i."portalId" = ${portalId} AND i."state" = 'ambiguous'`
-    },
-
-    /** A lost answer was found in HubSpot's list. With `problem` a person must look at it as well. */
-    async adopt(
-      importId: string,
-      partId: string,
-      made: HubSpotImport,
-      problem: Problem | null,
-      andThen: (tx: Transaction) => Promise<void>,
-    ) {
-      await prisma.$transaction(async (tx) => {
-        const { count } = await tx.import.updateMany({
-          where: { id: importId, state: 'ambiguous' },
-          data: { state: problem ? 'needs_review' : 'submitted', pollAt: new Date(), ...(problem ? { problem } : {}) },
-        })
-        if (count === 0) return
-        await tx.importPart.update({ where: { id: partId }, data: { hubspotImportId: made.id, state: made.state } })
-        await event(tx, importId, problem ? 'needs_review' : 'adopted', { hubspotImportId: made.id })
-        await andThen(tx)
-      })
-    },
-
-    /** HubSpot's whole list was read and does not show these; look again in `afterSeconds`. */
-    async recordCleanScan(imports: AmbiguousImport[], afterSeconds: number): Promise<void> {
-      await prisma.$transaction([
-        prisma.importPart.updateMany({
-          where: { id: { in: imports.map(({ partId }) => partId) } },
-          data: { cleanScans: { increment: 1 } },
-        }),
-        prisma.$executeRaw`
-          UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second'
-          WHERE "id" = ANY(${imports.map(({ id }) => id)}) AND "state" = 'ambiguous'`,
-      ])
-    },
-
-    /** It stayed unseen for as long as it takes: ready to be sent again. */
-    async sendAgain({ id, partId }: AmbiguousImport): Promise<void> {
-      await prisma.$transaction(async (tx) => {
-        const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = 'accepted', "leaseEpoch" = "leaseEpoch" + 1, "nextAttemptAt" = now(), "updatedAt" = now()
-          WHERE "id" = ${id} AND "state" = 'ambiguous'`
-        if (own === 0) return
-        await tx.$executeRaw`UPDATE "ImportPart" SET "committedAt" = NULL, "intentAt" = NULL WHERE "id" = ${partId}`
-        await event(tx, id, 'accepted', { why: 'never appeared at HubSpot' })
-      })
-    },
-
-    /** The portal's imports that HubSpot is working on. */
-    async listRunning(portalId: string): Promise<RunningImport[]> {
-      return prisma.$queryRaw<RunningImport[]>`
-        SELECT i."id", i."state", part."id" AS "partId", part."hubspotImportId",
-               extract(epoch FROM now() - i."startedAt")::float8 AS "ageSeconds",
-               coalesce(i."pollAt", now()) <= now() + interval '0.5 second' AS "isDue"
-        FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
-        WHERE i."portalId" = ${portalId} AND i."state" IN ('submitted', 'processing') AND part."hubspotImportId" IS NOT NULL
-        ORDER BY i."startedAt"`
-    },
-
-    /** What HubSpot says of a running import; look again in `afterSeconds`. */
-    async recordProgress(
-      { id, partId }: RunningImport,
-      now: { state: ImportState; hubspotState: string; counters: Counters; afterSeconds: number },
-    ) {
-      await prisma.$transaction(async (tx) => {
-        const [row] = await tx.$queryRaw<{ state: string }[]>`
-          SELECT "state" FROM "Import" WHERE "id" = ${id} AND "state" IN ('submitted', 'processing') FOR UPDATE`
-        if (!row) return
-        await tx.$executeRaw`
-          UPDATE "Import" SET "state" = ${now.state}, "pollAt" = now() + ${now.afterSeconds} * interval '1 second', "updatedAt" = now()
-          WHERE "id" = ${id}`
-        await tx.importPart.update({ where: { id: partId }, data: { state: now.hubspotState, counters: now.counters } })
-        if (row.state !== now.state) await event(tx, id, now.state)
-      })
-    },
-
-    /** Nothing was learnt; look again in `afterSeconds`. */
-    async postpone(ids: string[], afterSeconds: number): Promise<void> {
-      await prisma.$executeRaw`UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second' WHERE "id" = ANY(${ids})`
-    },
-
-    /** HubSpot is done with it, one way or the other; `andThen` queues what follows in the same transaction. */
-    async finish(
-      { id, partId }: RunningImport,
-      end: {
-        state: 'done' | 'failed' | 'canceled' | 'needs_review'
-        hubspotState: string | null
-        counters: Counters
-        problem: Problem | null
-      },
-      andThen: (tx: Transaction) => Promise<void>,
-    ): Promise<void> {
-      await prisma.$transaction(async (tx) => {
-        const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = ${end.state}, "pollAt" = NULL, "finishedAt" = now(), "updatedAt" = now(),
-            "problem" = ${end.problem ? JSON.stringify(end.problem) : null}::jsonb
-          WHERE "id" = ${id} AND "state" IN ('submitted', 'processing')`
-        if (own === 0) return
-        await tx.importPart.update({ where: { id: partId }, data: { state: end.hubspotState, counters: end.counters } })
-        await event(tx, id, end.state)
-        await andThen(tx)
       })
     },
 

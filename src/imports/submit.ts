@@ -134,7 +134,7 @@ function toOutcome(error: unknown): Outcome {
     case 'portal_not_found':
       return { outcome: 'disconnected' }
     default:
-      return { outcome: 'retry', afterSeconds: options.retryAfterSeconds ?? 5, why: code }
+      return { outcome: 'retry', afterSeconds: options.retryAfterSeconds ?? 1, why: code }
   }
 }
 

@@ -7,7 +7,7 @@ import type { Queue } from '../queue/queue.js'
 import type { Counters, ImportStore, Problem } from './import-store.js'
 import { advancePortalJob, trackPortalJob } from './portal-jobs.js'
 import type { ImportState } from './schema.js'
-import type { RunningImport, SubmissionStore } from './submission-store.js'
+import type { RunningImport, TrackingStore } from './tracking-store.js'
 
 const MAX_PAGES = 10_000
 /** A new import may be unknown for a moment; one that stays unknown is gone. */
@@ -15,7 +15,7 @@ const UNKNOWN_FOR_SECONDS = 60
 
 type Deps = {
   imports: Pick<ImportStore, 'read' | 'recordRowErrors'>
-  submissions: Pick<SubmissionStore, 'listRunning' | 'recordProgress' | 'postpone' | 'finish'>
+  tracking: Pick<TrackingStore, 'listRunning' | 'recordProgress' | 'postpone' | 'finish'>
   hubspot: Pick<HubSpot, 'listImports' | 'findImport' | 'listRowErrors'>
   accessToken: AccessToken
   queue: Pick<Queue, 'enqueue'>
@@ -24,7 +24,7 @@ type Deps = {
 
 /** Follows all of a portal's running imports with one poll, and fetches the row errors of those that HubSpot has finished. */
 export async function trackPortal(deps: Deps, portalId: string): Promise<void> {
-  const running = await deps.submissions.listRunning(portalId)
+  const running = await deps.tracking.listRunning(portalId)
   if (!running.some(({ isDue }) => isDue)) return
   const afterSeconds = Math.min(...running.map(pollInterval))
   try {
@@ -32,12 +32,12 @@ export async function trackPortal(deps: Deps, portalId: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     deps.log.warn({ err: error, portalId, code: error.code }, 'HubSpot could not be asked about running imports')
-    await deps.submissions.postpone(
+    await deps.tracking.postpone(
       running.map(({ id }) => id),
       Math.max(afterSeconds, error.options.retryAfterSeconds ?? 5),
     )
   }
-  const left = await deps.submissions.listRunning(portalId)
+  const left = await deps.tracking.listRunning(portalId)
   if (left.length > 0)
     await deps.queue.enqueue(trackPortalJob, { portalId }, { afterSeconds: Math.max(1, Math.ceil(afterSeconds)) })
 }
@@ -65,7 +65,7 @@ async function follow(
   if (state !== 'done' && state !== 'failed' && state !== 'canceled') {
     // Never back from processing to submitted, whatever HubSpot says.
     const forward = ours.state === 'processing' ? 'processing' : state
-    await deps.submissions.recordProgress(ours, {
+    await deps.tracking.recordProgress(ours, {
       state: forward,
       hubspotState: theirs.state,
       counters,
@@ -82,7 +82,7 @@ async function follow(
 }
 
 async function followUnknown(deps: Deps, portalId: string, ours: RunningImport): Promise<void> {
-  if (ours.ageSeconds < UNKNOWN_FOR_SECONDS) return deps.submissions.postpone([ours.id], pollInterval(ours))
+  if (ours.ageSeconds < UNKNOWN_FOR_SECONDS) return deps.tracking.postpone([ours.id], pollInterval(ours))
   const problem = {
     code: 'hubspot_import_lost',
     detail: `HubSpot no longer knows its import ${ours.hubspotImportId}.`,
@@ -92,7 +92,7 @@ async function followUnknown(deps: Deps, portalId: string, ours: RunningImport):
 }
 
 async function finish(
-  { submissions, queue, log }: Deps,
+  { tracking, queue, log }: Deps,
   portalId: string,
   ours: RunningImport,
   end: {
@@ -102,7 +102,7 @@ async function finish(
     problem: Problem | null
   },
 ): Promise<void> {
-  await submissions.finish(ours, end, (tx) => queue.enqueue(advancePortalJob, { portalId }, { tx }))
+  await tracking.finish(ours, end, (tx) => queue.enqueue(advancePortalJob, { portalId }, { tx }))
   log.info({ importId: ours.id, portalId, state: end.state }, 'finished')
 }
 

@@ -21,9 +21,9 @@ type PrismaTransaction = Parameters<typeof fromPrisma>[0]
 const POLL_SECONDS = 0.5
 const RETRIES = 5
 const MAX_CONNECTIONS = 5
-/** A worker that died is noticed after this long (the least that pg-boss takes) plus the monitor's interval. */
+/** A worker that died is noticed after this long (the least that pg-boss takes) plus the supervisor's interval. */
 const HEARTBEAT_SECONDS = 10
-const MONITOR_SECONDS = 5
+const SUPERVISE_SECONDS = 5
 
 export type Queue = ReturnType<typeof createQueue>
 
@@ -44,7 +44,8 @@ export function createQueue({ connectionString, log }: { connectionString: strin
     application_name: 'importal-queue',
     max: MAX_CONNECTIONS,
     useListenNotify: true,
-    monitorIntervalSeconds: MONITOR_SECONDS,
+    superviseIntervalSeconds: SUPERVISE_SECONDS,
+    monitorIntervalSeconds: SUPERVISE_SECONDS,
     schedule: false,
   })
   boss.on('error', (error) => log.error({ err: error }, 'job queue'))
