@@ -48,7 +48,8 @@ export function createApp(deps: Deps): Express {
 function secureHeaders(isHttps: boolean) {
   return helmet({
     strictTransportSecurity: isHttps,
-    referrerPolicy: { policy: 'no-referrer' },
+    // Not no-referrer: browsers would then send our own forms with "Origin: null".
+    referrerPolicy: { policy: 'same-origin' },
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {

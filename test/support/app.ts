@@ -19,7 +19,7 @@ import { createTestDatabase } from './postgres.js'
 export const PORTAL = '111111'
 export const OTHER_PORTAL = '222222'
 
-export type TestApp = Awaited<ReturnType<typeof testApp>>
+export type TestApp = Awaited<ReturnType<typeof startApp>>
 
 type Options = { env?: Record<string, string>; install?: boolean; work?: boolean }
 
@@ -27,7 +27,14 @@ type Options = { env?: Record<string, string>; install?: boolean; work?: boolean
  * A whole Importal on ports of its own, on a database of its own, against a simulated HubSpot of its own; with a portal
  * installed and a partner unless told otherwise. Everything ends with the test.
  */
-export async function testApp({ env = {}, install = true, work = true }: Options = {}) {
+export async function testApp(options: Options = {}): Promise<TestApp> {
+  const app = await startApp(options)
+  onTestFinished(app.close)
+  return app
+}
+
+/** The same for several tests; whoever starts it calls `close()`. */
+export async function startApp({ env = {}, install = true, work = true }: Options = {}) {
   const database = await createTestDatabase()
   const hubspot = await createSimulator({ clientId: 'test-client', clientSecret: 'test-secret' })
   hubspot.control.settings({ autoApprove: true, startedMs: 20, processingMs: 60 })
@@ -41,17 +48,6 @@ export async function testApp({ env = {}, install = true, work = true }: Options
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
 
-  onTestFinished(async () => {
-    server().closeAllConnections()
-    server().close()
-    await deps.queue.stop(5_000)
-    await deps.close()
-    await client.end()
-    await hubspot.close()
-    await database.drop()
-    await rm(folder, { recursive: true, force: true })
-  })
-
   const app = {
     url,
     config,
@@ -59,12 +55,23 @@ export async function testApp({ env = {}, install = true, work = true }: Options
     hubspot,
     databaseUrl: database.url,
     filesFolder: join(folder, 'files'),
+    startWork: () => deps.queue.work(jobHandlers(deps)),
     sweep: () => sweep(deps),
     query: async <Row extends object>(sql: string, values: unknown[] = []) => (await client.query<Row>(sql, values)).rows,
     /** Every stored byte's file, those being written included. */
     storedFiles: async () => listFiles(join(folder, 'files')),
     install: (portalId = PORTAL) => installPortal(url, hubspot, portalId),
     createKey: (partner = 'Partner', portalId = PORTAL) => createKey(deps, partner, portalId),
+    close: async () => {
+      server().closeAllConnections()
+      server().close()
+      await deps.queue.stop(5_000)
+      await deps.close()
+      await client.end()
+      await hubspot.close()
+      await database.drop()
+      await rm(folder, { recursive: true, force: true })
+    },
   }
   const key = install ? await app.install().then(() => app.createKey()) : ''
   return { ...app, key }

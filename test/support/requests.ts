@@ -85,11 +85,12 @@ export async function ask<T = ImportView & Record<string, unknown>>(
 export async function untilState(
   app: Pick<TestApp, 'url' | 'key'>,
   { id, portalId = PORTAL }: { id: string; portalId?: string },
-  ...states: string[]
+  ...wanted: (string | number)[]
 ) {
+  const timeoutMs = wanted.find((one) => typeof one === 'number') ?? 20_000
   return until(
     async () => (await ask(app, `/v1/portals/${portalId}/imports/${id}`)).body,
-    ({ state }) => states.includes(state),
-    20_000,
+    ({ state }) => wanted.includes(state),
+    timeoutMs,
   )
 }

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 registerHooks({
   resolve(specifier, context, nextResolve) {
-    const source = specifier.startsWith('.') && new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL)
+    const isOurs = /^\.{1,2}\/.*\.js$/.test(specifier) && !context.parentURL?.includes('/node_modules/')
+    const source = isOurs && new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL)
     return source && existsSync(fileURLToPath(source)) ? nextResolve(source.href, context) : nextResolve(specifier, context)
   },
 })
