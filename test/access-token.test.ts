@@ -1,0 +1,234 @@
+import { describe, expect, it } from 'vitest'
+import { openDatabase } from '../src/db/prisma.js'
+import { createOAuth } from '../src/hubspot/oauth.js'
+import { createAccessToken } from '../src/portals/access-token.js'
+import { createPortalStore } from '../src/portals/portal-store.js'
+import { createSeal } from '../src/portals/seal.js'
+import { PORTAL, type TestApp, testApp } from './support/app.js'
+
+const silent = { fatal() {}, error() {}, warn() {}, info() {}, debug() {} }
+
+/** What another process would have: its own connections, its own single flight. */
+function anotherProcess(app: TestApp) {
+  const prisma = openDatabase(app.databaseUrl, 5)
+  const portals = createPortalStore(prisma, createSeal(app.config.encryptionKeys))
+  const accessToken = createAccessToken({ portals, oauth: createOAuth(app.config), log: silent })
+  return { accessToken, portals, close: () => prisma.$disconnect() }
+}
+
+const expire = (app: TestApp, portalId = PORTAL) =>
+  app.query(`UPDATE "PortalToken" SET "expiresAt" = now() + interval '1 minute' WHERE "portalId" = $1`, [portalId])
+
+const refreshes = (app: TestApp) =>
+  app.hubspot.control.tokenCalls().filter(({ grantType }) => grantType === 'refresh_token').length
+
+const versions = (app: TestApp) => app.query<{ version: number }>('SELECT "version" FROM "PortalToken" ORDER BY "version"')
+
+describe('an access token', () => {
+  it('is what was stored, without asking HubSpot, while it is good for five more minutes', async () => {
+    const app = await testApp({ work: false })
+
+    const { accessToken } = await app.deps.accessToken(PORTAL)
+
+    expect(accessToken).toMatch(/^(na|eu)1-/)
+    expect(refreshes(app)).toBe(0)
+  })
+
+  it('is refreshed once, whoever asks, on however many processes, however slow HubSpot is', async () => {
+    const app = await testApp({ work: false })
+    const processes = Array.from({ length: 4 }, () => anotherProcess(app))
+    app.hubspot.control.fault({ on: 'token', times: 0, do: { slowMs: 1_000 } })
+    await expire(app)
+
+    const answers = await Promise.all(
+      processes.flatMap(({ accessToken }) => Array.from({ length: 64 }, () => accessToken(PORTAL))),
+    )
+    await Promise.all(processes.map(({ close }) => close()))
+
+    expect(refreshes(app)).toBe(1)
+    expect(new Set(answers.map((answer) => `${answer.version} ${answer.accessToken}`)).size).toBe(1)
+    expect(answers[0]?.version).toBe(2)
+  })
+
+  it('that HubSpot calls expired is renewed once per version, whoever was refused', async () => {
+    const app = await testApp({ work: false })
+    const other = anotherProcess(app)
+    const { version } = await app.deps.accessToken(PORTAL)
+
+    const renewed = await Promise.all(
+      [app.deps.accessToken, other.accessToken].flatMap((token) =>
+        Array.from({ length: 20 }, () => token.renewed(PORTAL, version)),
+      ),
+    )
+    await other.close()
+
+    expect(refreshes(app)).toBe(1)
+    expect(new Set(renewed.map((token) => token.version))).toEqual(new Set([version + 1]))
+  })
+
+  it('is stored before it is used', async () => {
+    const app = await testApp({ work: false })
+    await expire(app)
+
+    const { accessToken } = await app.deps.accessToken(PORTAL)
+
+    expect((await app.deps.portals.readTokens(PORTAL)).accessToken).toBe(accessToken)
+  })
+
+  it('keeps the refresh token and the scopes that an answer leaves out', async () => {
+    const app = await testApp({ work: false })
+    const before = await app.deps.portals.readTokens(PORTAL)
+    app.hubspot.control.settings({ omitFromTokenAnswer: ['refresh_token', 'scopes', 'hub_id'] })
+    await expire(app)
+
+    await app.deps.accessToken(PORTAL)
+
+    const after = await app.deps.portals.readTokens(PORTAL)
+    expect(after).toMatchObject({ version: 2, refreshToken: before.refreshToken, scopes: before.scopes })
+  })
+
+  it('takes over a refresh token that HubSpot rotates', async () => {
+    const app = await testApp({ work: false })
+    app.hubspot.control.settings({ rotateRefreshTokens: true })
+    await expire(app)
+    await app.deps.accessToken(PORTAL)
+    await expire(app)
+
+    await app.deps.accessToken(PORTAL)
+
+    expect((await app.deps.portals.readTokens(PORTAL)).version).toBe(3)
+  })
+
+  it.each([
+    [0, 60],
+    [-1, 60],
+    ['soon', 1_800],
+    [1e9, 86_400],
+    [600, 600],
+  ])('with a lifetime of %s is believed to live for %i seconds', async (said, believed) => {
+    const app = await testApp({ work: false })
+    app.hubspot.control.settings({ tokenLifetimeSeconds: said })
+    await expire(app)
+
+    await app.deps.accessToken(PORTAL)
+
+    const { secondsLeft } = await app.deps.portals.readTokens(PORTAL)
+    expect(secondsLeft).toBeGreaterThan(believed - 30)
+    expect(secondsLeft).toBeLessThanOrEqual(believed)
+  })
+
+  it('of another portal is never stored, nor used', async () => {
+    const app = await testApp({ work: false })
+    app.hubspot.control.fault({
+      on: 'token',
+      do: { status: 200, body: { access_token: 'x', refresh_token: 'y', expires_in: 1800, hub_id: 999 } },
+    })
+    await expire(app)
+
+    await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'oauth_portal_mismatch' })
+    expect(await versions(app)).toEqual([{ version: 1 }])
+  })
+})
+
+describe('whoever refreshes', () => {
+  it('blocks nobody for longer than the lease when it dies', async () => {
+    const app = await testApp({ work: false })
+    await expire(app)
+    await app.query(`UPDATE "Portal" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + interval '1 second'`)
+
+    const { version } = await app.deps.accessToken(PORTAL)
+
+    expect(version).toBe(2)
+    expect(refreshes(app)).toBe(1)
+  })
+
+  it('cannot overwrite a newer token when it was paused past its lease', async () => {
+    const app = await testApp({ work: false })
+    const other = anotherProcess(app)
+    let letGo = () => {}
+    const paused = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const tokens = { accessToken: 'late', refreshToken: 'late', scopes: [], expiresInSeconds: 1_800 }
+    let hasBegun = () => {}
+    const begun = new Promise<void>((resolve) => {
+      hasBegun = resolve
+    })
+    const late = other.portals.updateTokens(PORTAL, async () => {
+      hasBegun()
+      await paused
+      return tokens
+    })
+    await begun
+    await app.query(`UPDATE "Portal" SET "leaseUntil" = now() - interval '1 second'`)
+    await expire(app)
+
+    const fresh = await app.deps.accessToken(PORTAL)
+    letGo()
+    const seen = await late
+    await other.close()
+
+    expect(seen.accessToken).toBe(fresh.accessToken)
+    expect((await app.deps.portals.readTokens(PORTAL)).accessToken).toBe(fresh.accessToken)
+  })
+})
+
+describe('a refused refresh', () => {
+  const status = async (app: TestApp) => (await app.deps.portals.find(PORTAL))?.status
+
+  it.each(['BAD_REFRESH_TOKEN', 'BAD_HUB'])('with %s means that the portal must be reconnected', async (code) => {
+    const app = await testApp({ work: false })
+    app.hubspot.control.fault({ on: 'token', do: { status: 400, body: { status: code, error: 'invalid_grant' } } })
+    await expire(app)
+
+    await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'portal_disconnected' })
+    expect(await status(app)).toBe('reconnect')
+  })
+
+  it.each(['BAD_CLIENT_ID', 'BAD_CLIENT_SECRET', 'BAD_REDIRECT_URI', 'BAD_SCOPES', 'BAD_GRANT_TYPE'])(
+    'with %s is our own mistake: nobody is disconnected',
+    async (code) => {
+      const app = await testApp({ work: false })
+      app.hubspot.control.fault({ on: 'token', do: { status: 400, body: { status: code, error: 'invalid_client' } } })
+      await expire(app)
+
+      await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'oauth_misconfigured' })
+      expect(await status(app)).toBe('connected')
+    },
+  )
+
+  it.each([
+    ['423', { status: 423 }],
+    ['429', { status: 429 }],
+    ['477', { status: 477 }],
+    ['500', { status: 500 }],
+    ['a page', { garbage: 'html' as const }],
+    ['an unexplained invalid_grant', { status: 400, body: { error: 'invalid_grant' } }],
+    ['no answer', { reset: 'at-once' as const }],
+  ])('with %s passes: nobody is disconnected, and the next one works', async (_name, fault) => {
+    const app = await testApp({ work: false })
+    app.hubspot.control.fault({ on: 'token', do: fault })
+    await expire(app)
+
+    await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'hubspot_unavailable' })
+    expect(await status(app)).toBe('connected')
+    expect((await app.deps.accessToken(PORTAL)).version).toBe(2)
+  })
+})
+
+describe('rotate-encryption', () => {
+  it('seals every stored token with the current key, so that the old one can go', async () => {
+    const app = await testApp({ work: false })
+    const newer = { id: 'newer', key: Buffer.alloc(32, 9) }
+    const prisma = openDatabase(app.databaseUrl, 2)
+    const before = await app.deps.portals.readTokens(PORTAL)
+    const both = createPortalStore(prisma, createSeal([newer, ...app.config.encryptionKeys]))
+
+    expect(await both.rotateEncryption(100)).toBe(1)
+
+    expect(await both.countByKey()).toEqual({ newer: 1 })
+    const after = await createPortalStore(prisma, createSeal([newer])).readTokens(PORTAL)
+    expect(after.refreshToken).toBe(before.refreshToken)
+    await prisma.$disconnect()
+  })
+})
