@@ -11,6 +11,8 @@ import { rowErrorsOf } from './row-errors.js'
 import { receiveUpload, type Upload } from './upload.js'
 
 const SCOPE = 'crm.import'
+/** No more of an import's errors are kept; its counters count all. */
+const MAX_ERRORS = 10_000
 
 /** POST …/imports */
 export async function createImport(exchange: Exchange): Promise<void> {
@@ -51,7 +53,10 @@ function toImport({ req, state }: Exchange, portal: Portal, { request = {}, file
     request,
     files: files.map(({ report: _, ...file }) => file),
     objectTypeIds: [...new Set(columns.map((column) => objectTypeId(column.columnObjectTypeId ?? '0-1')))],
-    errors: found.flatMap(({ errors }) => errors).map((error, i) => ({ ...error, id: `${id}${String(i).padStart(5, '0')}` })),
+    errors: found
+      .flatMap(({ errors }) => errors)
+      .slice(0, MAX_ERRORS)
+      .map((error, i) => ({ ...error, id: `${id}${String(i).padStart(5, '0')}` })),
     errorCount: found.reduce((sum, { errorCount }) => sum + errorCount, 0),
     badRows: found.reduce((sum, { badRows }) => sum + badRows, 0),
     createdAt: Date.now(),

@@ -23,9 +23,6 @@ export type RowError = {
 
 export type RowErrors = { errors: RowError[]; errorCount: number; badRows: number }
 
-/** HubSpot answers no more than this of an import's errors; its counters count all. */
-const MAX_ERRORS = 10_000
-
 const OBJECT_TYPES: Record<string, string> = { '0-1': 'CONTACT', '0-2': 'COMPANY', '0-3': 'DEAL', '0-5': 'TICKET' }
 
 /** The errors of a file's rows under its mapping, by line. */
@@ -66,7 +63,7 @@ export function rowErrorsOf(report: RowReport, checks: Map<string, Check[]>, fil
   const errorCount = found.reduce((sum, { tally }) => sum + tally.count, 0)
   const lines = new Set(errors.map(({ sourceData }) => sourceData.lineNumber)).size
   return {
-    errors: errors.sort((a, b) => a.sourceData.lineNumber - b.sourceData.lineNumber).slice(0, MAX_ERRORS),
+    errors: errors.sort((a, b) => a.sourceData.lineNumber - b.sourceData.lineNumber),
     errorCount,
     // A file that came before its mapping was checked for too much: then the rows beyond those kept are a guess.
     badRows: Math.min(report.badRows, lines + errorCount - errors.length),

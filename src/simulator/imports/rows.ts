@@ -15,7 +15,8 @@ export type RowReport = {
   rowData: Map<number, string[]>
 }
 
-const MAX_KEPT = 2_000
+/** Of one kind in one column; fewer where most kinds will turn out not to matter. */
+const MAX_KEPT = { mapped: 10_000, unmapped: 2_000 }
 const MAX_KEPT_ALTOGETHER = 40_000
 const MAX_ROW_DATA_CHARS = 4 * 1024 * 1024
 const MAX_VALUE_CHARS = 200
@@ -45,14 +46,15 @@ export function createRowReader({ checks, hasHeader }: { checks: Map<string, Che
     failed: new Map(),
     rowData: new Map(),
   }
-  const columns: ((cell: string) => Kind[])[] = []
+  const watched: { column: number; failures: (cell: string) => Kind[] }[] = []
+  const maxKept = checks ? MAX_KEPT.mapped : MAX_KEPT.unmapped
   let kept = 0
   let rowDataChars = 0
   let current: { cells: string[]; line: number } = { cells: [], line: 0 }
 
   function note(tally: Tally, value: string): void {
     tally.count += 1
-    if (tally.first.length >= MAX_KEPT || kept >= MAX_KEPT_ALTOGETHER) return
+    if (tally.first.length >= maxKept || kept >= MAX_KEPT_ALTOGETHER) return
     kept += 1
     tally.first.push({ line: current.line, value: ownCopy(value.slice(0, MAX_VALUE_CHARS)) })
     if (report.rowData.has(current.line) || rowDataChars > MAX_ROW_DATA_CHARS) return
@@ -78,8 +80,8 @@ export function createRowReader({ checks, hasHeader }: { checks: Map<string, Che
     }
     if (checks) {
       const wanted = checks.get(name) ?? []
-      return (cell) =>
-        wanted.filter(({ kind, accepts }) => (kind === 'unique' ? isRepeated(cell) : !accepts(cell))).map(({ kind }) => kind)
+      const fails = ({ kind, accepts }: Check, cell: string) => (kind === 'unique' ? isRepeated(cell) : !accepts(cell))
+      return (cell) => wanted.filter((check) => fails(check, cell)).map(({ kind }) => kind)
     }
     const values = new Set<string>()
     const noteValue = (cell: string) => {
@@ -100,7 +102,7 @@ export function createRowReader({ checks, hasHeader }: { checks: Map<string, Che
     report.rows += 1
     let isBad = cells.length !== report.columns.length
     if (isBad) note(report.ragged, '')
-    for (const [column, failures] of columns.entries()) {
+    for (const { column, failures } of watched) {
       const cell = cells[column] ?? ''
       for (const kind of failures(cell)) {
         isBad = true
@@ -114,7 +116,8 @@ export function createRowReader({ checks, hasHeader }: { checks: Map<string, Che
     current = { cells, line }
     if (report.columns.length > 0) return checkRow(cells)
     report.columns = cells.map((cell) => ownCopy(cell.replace(/^\ufeff/, '').trim()))
-    columns.push(...report.columns.map(watch))
+    for (const [column, name] of report.columns.entries())
+      if (!checks || checks.get(name)?.length) watched.push({ column, failures: watch(name, column) })
     if (!hasHeader) checkRow(cells)
   })
 
