@@ -16,6 +16,12 @@ const stamp = join(project, 'src/db/generated/.stamp')
 const lock = join(project, 'dist/.generate.lock')
 const prismaManifest = createRequire(import.meta.url).resolve('prisma/package.json')
 
+if (Number(process.versions.node.split('.')[0]) < 22) {
+  process.stderr.write(
+    'Importal needs Node 22.12 or newer. `npm ci` brings one along, unless it is told to ignore install scripts.\n',
+  )
+  process.exit(1)
+}
 if (!isFresh()) generateInTurn()
 
 /** By content, not by time: a checkout, a copy or a cache changes times at will. */

@@ -7,6 +7,7 @@ import { notFound, problemHandler } from './http/problem.js'
 import { boundUnreadBody, requestLog } from './http/request.js'
 import { importRoutes } from './imports/routes.js'
 import { oauthRoutes } from './oauth/routes.js'
+import { refuseExposedKey } from './partners/require-partner.js'
 import { partnerRoutes } from './partners/routes.js'
 import { settingsRoutes } from './settings/routes.js'
 
@@ -30,9 +31,10 @@ export function createApp(deps: Deps): Express {
 
   if (config.role !== 'worker') {
     app.use(secureHeaders(config.publicUrl.startsWith('https:')))
-    app.use('/assets', express.static(ASSETS, { maxAge: '1h', index: false, redirect: false }))
+    app.use('/assets', express.static(ASSETS, { maxAge: '1h', index: false, redirect: false, acceptRanges: false }))
     app.get('/', (_req, res) => void res.type('html').send(render('home', {})))
     app.get('/problems/:code', (req, res) => void res.type('html').send(render('problem', describeProblem(req.params.code))))
+    app.use(refuseExposedKey(deps))
     app.use(oauthRoutes(deps))
     app.use(settingsRoutes(deps))
     app.use(partnerRoutes(deps))

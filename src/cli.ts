@@ -4,6 +4,8 @@ import { openDatabaseServer } from './db/database-server.js'
 import { createDeps, type Deps } from './deps.js'
 import { describeDoctor, runDoctor } from './doctor.js'
 import { JOB_KINDS } from './jobs.js'
+import { isCidr } from './partners/partner-store.js'
+import { PortalId } from './portals/portal-store.js'
 
 const USAGE = `Usage: npm run -s importal -- <command>
 
@@ -32,7 +34,7 @@ const fail = (message: string): never => {
 const COMMANDS: Record<string, Command> = {
   'keys create': async ({ partners }, { partner, portal, cidr = [], 'expires-in-days': days }) => {
     if (!partner?.trim() || partner.length > 100) return fail('keys create needs --partner with a name of up to 100 characters.')
-    if (portal === undefined || !/^[1-9]\d{0,18}$/.test(portal))
+    if (portal === undefined || !PortalId.safeParse(portal).success)
       return fail('keys create needs --portal with a HubSpot account’s id, such as 123456.')
     if (!cidr.every(isCidr)) return fail('--cidr must be an address range such as 192.0.2.0/24.')
     if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) return fail('--expires-in-days must be a whole number of days.')
@@ -138,14 +140,4 @@ function show(value: unknown): string {
   if (value === null || value === undefined) return '–'
   if (value instanceof Date) return value.toISOString()
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
-}
-
-function isCidr(text: string): boolean {
-  const [, address = '', bits = '0'] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
-  const family = address.includes(':') ? 128 : 32
-  return (
-    URL.canParse(family === 128 ? `http://[${address}]` : `http://${address}`) &&
-    /^[\d.]{7,15}$|:/.test(address) &&
-    Number(bits) <= family
-  )
 }

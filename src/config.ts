@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 
 /** An encryption key of ours: 32 bytes under the name that seals carry. */
@@ -31,7 +31,7 @@ export type Config = Readonly<{
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }>
 
-/** One variable that stops the start; `found` is left out where it could be a secret. */
+/** One variable that stops the start; what it holds is never said. */
 export type ConfigProblem = { variable: string; problem: string; example: string }
 
 type Variable = { schema: z.ZodType; example: string; secret?: true }
@@ -84,7 +84,7 @@ export const VARIABLES = {
   FILES_URL: {
     schema: z
       .string()
-      .regex(/^file:/, 'must begin with file: (an S3 store is not supported by this version)')
+      .refine(isFolderUrl, 'must be file:/// and the path of a folder (an S3 store is not supported by this version)')
       .optional(),
     example: 'file:///var/lib/importal/files',
   },
@@ -208,6 +208,14 @@ function toConfig(env: z.output<typeof Environment>): Config {
     trustProxy: env.TRUST_PROXY,
     logLevel: env.LOG_LEVEL,
   })
+}
+
+function isFolderUrl(text: string): boolean {
+  try {
+    return /^file:\/\/\/./.test(text) && fileURLToPath(text) !== '/'
+  } catch {
+    return false
+  }
 }
 
 function isOrigin(text: string): boolean {

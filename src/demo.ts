@@ -50,8 +50,8 @@ async function runDemo(): Promise<void> {
   say(
     `A partner’s file of ${ROWS} contacts is imported: state "${imported.state}", ${imported.errors} wrong rows, the first of them:`,
   )
-  for (const { line, code, columnName } of results as { line: number; code: string; columnName: string }[])
-    say(`  line ${line}, column ${columnName}: ${code}`)
+  for (const { line, message, columnName } of results as { line: number; message: string; columnName: string }[])
+    say(`  line ${line}, column ${columnName}: ${message}`)
   say(`
 Importal             ${appUrl}
 Its settings page    ${appUrl}/oauth/install   (signs you in as the portal’s admin)
@@ -206,14 +206,20 @@ async function freePort(wanted: number): Promise<number> {
   throw new Error('no free port')
 }
 
+let isStopping = false
+
 async function stop(code: number): Promise<void> {
+  if (isStopping) return
+  isStopping = true
   for (const child of [...children].reverse()) {
     if (child.exitCode !== null || child.signalCode !== null) continue
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
     await exited
   }
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 }).catch(() =>
+    say(`Some of the demo’s data is left in ${folder}.`),
+  )
   process.exit(code)
 }
 

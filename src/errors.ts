@@ -1,6 +1,6 @@
 type Problem = { status: number; title: string; retryable: boolean }
 
-/** Every problem a caller can meet. The codes are public: add, never rename. `retryable` tells a job to try again. */
+/** Every problem a caller can meet. The codes are public: add, never rename. `retryable`: it may pass by itself. */
 export const PROBLEMS = {
   // Who is calling
   key_missing: { status: 401, title: 'No API key', retryable: false },
@@ -14,7 +14,10 @@ export const PROBLEMS = {
   url_malformed: { status: 400, title: 'Malformed URL', retryable: false },
   query_invalid: { status: 400, title: 'Invalid query', retryable: false },
   request_malformed: { status: 400, title: 'Malformed request', retryable: false },
+  body_too_large: { status: 413, title: 'Request body too large', retryable: false },
+  media_type_unsupported: { status: 415, title: 'Media type not supported', retryable: false },
   request_timeout: { status: 408, title: 'The request took too long', retryable: true },
+  expectation_failed: { status: 417, title: 'Expectation not supported', retryable: false },
   headers_too_large: { status: 431, title: 'Request headers too large', retryable: false },
   // The upload
   multipart_required: { status: 415, title: 'Not a multipart/form-data upload', retryable: false },
@@ -49,13 +52,13 @@ export const PROBLEMS = {
   sign_in_required: { status: 401, title: 'Please sign in', retryable: false },
   form_forged: { status: 403, title: 'This form did not come from our page', retryable: false },
   // HubSpot, on the way of an import
+  token_refused: { status: 502, title: 'HubSpot refuses the access token', retryable: true },
   portal_disconnected: { status: 409, title: 'The portal is not connected', retryable: false },
   scope_missing: { status: 409, title: 'A HubSpot permission is missing', retryable: false },
   hubspot_refused: { status: 422, title: 'HubSpot refused the import', retryable: false },
   hubspot_import_failed: { status: 422, title: 'HubSpot could not finish the import', retryable: false },
   hubspot_import_lost: { status: 502, title: 'The import vanished at HubSpot', retryable: false },
   hubspot_duplicate: { status: 502, title: 'HubSpot holds this import more than once', retryable: false },
-  hubspot_unconfirmed: { status: 502, title: 'HubSpot never confirmed the import', retryable: false },
   hubspot_unavailable: { status: 502, title: 'HubSpot did not answer', retryable: true },
   hubspot_busy: { status: 503, title: 'HubSpot asks us to wait', retryable: true },
   file_damaged: { status: 500, title: 'The stored file no longer matches what was uploaded', retryable: false },

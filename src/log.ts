@@ -6,7 +6,8 @@ export type Log = {
 }
 
 /** Whatever looks like a secret of ours or a bearer token, wherever it stands in a text. */
-const SECRETS = /imp_(live|test)_[A-Za-z0-9_]+|Bearer\s+\S+|(access_token|refresh_token|client_secret|code|token)=[^&\s]+/gi
+const SECRETS =
+  /imp_(live|test)_[A-Za-z0-9_]+|Bearer\s+\S+|"?(access_token|refresh_token|client_secret|code|token)"?\s*[=:]\s*("[^"]*"|[^&\s,}]+)/gi
 
 /**
  * The structured logger: JSON lines on stdout. Errors are reduced to name, code, message and stack, because an HTTP
@@ -36,6 +37,7 @@ export function describeError(thrown: unknown): Record<string, unknown> {
   }
 }
 
-function redact(text: string): string {
+/** A text without what looks like a secret. */
+export function redact(text: string): string {
   return text.replace(SECRETS, '[redacted]')
 }

@@ -26,7 +26,9 @@ async function main(): Promise<void> {
       process.exit(1)
     })
   }
-  const stop = stopSignal()
+  // Until it serves there is nothing to drain.
+  let onSignal = (_signal: string) => process.exit(1)
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => onSignal(signal))
 
   const database = await openDatabaseServer({ ...config, role: 'app', log: (message) => log.info({}, message) }).catch(
     (error: unknown) => {
@@ -44,19 +46,22 @@ async function main(): Promise<void> {
   const deps = await createDeps(config, database.url)
   await deps.queue.start(JOB_KINDS)
   const server = createHttpServer(createApp(deps), config.publicUrl)
-  if (config.role !== 'web') await deps.queue.work(jobHandlers(deps))
-  const stopSweeping = config.role === 'web' ? async () => undefined : keepSweeping(deps)
   const listening = await listen(server, config.port)
   if (listening !== undefined) {
     await database.stop()
     return end(EXIT_CONFIG, `Importal cannot start: PORT ${config.port} cannot be used (${listening}).\n`)
   }
+  // Only now: a process that cannot serve must not have claimed anything.
+  if (config.role !== 'web') await deps.queue.work(jobHandlers(deps))
+  const stopSweeping = config.role === 'web' ? async () => undefined : keepSweeping(deps)
   log.info(
     { port: config.port, publicUrl: config.publicUrl, role: config.role, embeddedPostgres: database.isEmbedded },
     'Importal is ready',
   )
 
-  const signal = await stop
+  const signal = await new Promise<string>((resolve) => {
+    onSignal = resolve as typeof onSignal
+  })
   log.info({ signal }, 'draining')
   deps.drain()
   const closed = once(server, 'close')
@@ -69,12 +74,6 @@ async function main(): Promise<void> {
   await database.stop()
   log.info({}, 'stopped')
   process.exit(0)
-}
-
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => resolve(signal))
-  })
 }
 
 /** Sweeps at once and then every ten seconds, one after the other; resolves to a function that stops it. */

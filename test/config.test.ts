@@ -54,7 +54,7 @@ describe('the environment', () => {
     PUBLIC_URL: ['example.com', 'ftp://example.com', 'https://example.com/path', 'https://user@example.com', 'https://x?y=1'],
     DATABASE_URL: ['mysql://x', 'localhost'],
     DATA_DIR: [],
-    FILES_URL: ['s3://bucket', '/var/lib'],
+    FILES_URL: ['s3://bucket', '/var/lib', 'file:', 'file:///', 'file:relative', 'file://host/share'],
     HUBSPOT_CLIENT_ID: [],
     HUBSPOT_CLIENT_SECRET: [],
     HUBSPOT_SCOPES: ['oauth', 'crm.import', 'contacts'],

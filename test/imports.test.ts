@@ -229,11 +229,14 @@ describe('what HubSpot answers to a create', () => {
 
   it('waits for an import that HubSpot’s list does not show yet', async () => {
     const app = await testApp()
-    app.hubspot.control.settings({ listLagMs: 1_500 })
+    app.hubspot.control.settings({ listLagMs: 60_000 })
     app.hubspot.control.fault({ on: 'create', do: { reset: 'after-create' } })
 
     const res = await uploadFile(app)
-    await untilState(app, res.body, 'ambiguous')
+    await until(
+      async () => app.query<{ cleanScans: number }>('SELECT "cleanScans" FROM "ImportPart"'),
+      ([part]) => (part?.cleanScans ?? 0) > 0,
+    )
     app.hubspot.control.settings({ listLagMs: 0 })
     await app.query(`UPDATE "Import" SET "pollAt" = now() - interval '1 minute'`)
     await app.sweep()

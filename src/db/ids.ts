@@ -7,9 +7,9 @@ export type IdPrefix = 'imp' | 'prt' | 'key' | 'fil' | 'par'
  * A new id: the prefix and a UUIDv7 in 32 hexadecimal digits, so that ids sort by the time they were made.
  * @see RFC 9562, section 5.7
  */
-export function newId(prefix: IdPrefix, now: Date = new Date()): string {
+export function newId(prefix: IdPrefix): string {
   const bytes = randomBytes(16)
-  bytes.writeUIntBE(now.getTime(), 0, 6)
+  bytes.writeUIntBE(Date.now(), 0, 6)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
   return `${prefix}_${bytes.toString('hex')}`

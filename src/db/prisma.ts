@@ -5,6 +5,7 @@ import { type Prisma, PrismaClient } from './generated/client.js'
 /** Prisma's client; `tx` of a transaction has the same shape. */
 export type Database = PrismaClient
 export type Transaction = Prisma.TransactionClient
+export type { Prisma }
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** A statement that hangs must not hold one of the pool's connections for ever. */
@@ -25,10 +26,4 @@ export function openDatabase(connectionString: string, maxConnections = 10): Dat
     application_name: 'importal',
   })
   return new PrismaClient({ adapter })
-}
-
-/** The columns of the unique index that an insert ran into, or undefined for any other error. */
-export function violatedIndex(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !('code' in thrown) || thrown.code !== 'P2002') return undefined
-  return JSON.stringify('meta' in thrown ? thrown.meta : {})
 }

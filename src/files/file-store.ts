@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.js'
 
@@ -12,7 +11,7 @@ export type StoredFile = { storeKey: string; bytes: number; sha256: string }
 export type FileStore = {
   /** Stores what `source` gives, hashing it on the way; what fails half-way leaves nothing. */
   save(source: AsyncIterable<Buffer>): Promise<StoredFile>
-  /** The bytes, a chunk at a time. @throws {AppError} `file_lost` */
+  /** The bytes, a chunk at a time. @throws {AppError} `file_lost`, `storage_unavailable` */
   read(storeKey: string): AsyncIterable<Buffer>
   /** Removes a file; one that is gone already is fine. */
   remove(storeKey: string): Promise<void>
@@ -22,15 +21,17 @@ export type FileStore = {
   check(): Promise<void>
 }
 
-const WRITE_BATCH_BYTES = 512 * 1024
-const READ_CHUNK_BYTES = 512 * 1024
+/** Names of our own making: whatever else lies in the folder is not ours to remove. */
+const OWN_NAME = /^[0-9a-f]{32}$/
+/** Small: what is read, sent and forgotten at once costs no more than V8's cheap collections. */
+const READ_CHUNK_BYTES = 128 * 1024
 /** Errors of the disk, not of whoever sends. */
 const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'ENOENT', 'EFBIG']
 
-/** A file store in a directory: `tmp/` for what is being written, 256 folders for what is complete. */
+/** A file store in a directory: `unfinished/` for what is being written, 256 folders for what is complete. */
 export async function createFileStore(filesUrl: string): Promise<FileStore> {
   const root = fileURLToPath(filesUrl)
-  const unfinished = join(root, 'tmp')
+  const unfinished = join(root, 'unfinished')
   await mkdir(unfinished, { recursive: true, mode: 0o700 })
   const folderOf = (storeKey: string) => join(root, storeKey.slice(-2))
 
@@ -48,8 +49,7 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
         }
       }
       try {
-        const target = createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true, highWaterMark: WRITE_BATCH_BYTES })
-        await pipeline(hashed, target)
+        await writeSynced(temporary, hashed())
         const folder = folderOf(storeKey)
         if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(root)
         await rename(temporary, join(folder, storeKey))
@@ -65,7 +65,10 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
       try {
         yield* createReadStream(join(folderOf(storeKey), storeKey), { highWaterMark: READ_CHUNK_BYTES }) as AsyncIterable<Buffer>
       } catch (cause) {
-        throw isDiskError(cause) ? new AppError('file_lost', { cause, context: { storeKey } }) : cause
+        if (!isDiskError(cause)) throw cause
+        // Only a file that is missing from a folder that is there is gone; anything else of a disk's passes.
+        const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(unfinished)
+        throw new AppError(isGone ? 'file_lost' : 'storage_unavailable', { cause, context: { storeKey } })
       }
     },
 
@@ -75,7 +78,7 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
 
     async sweepUnfinished(olderThanMs) {
       let removed = 0
-      for (const name of await readdir(unfinished)) {
+      for (const name of (await readdir(unfinished)).filter((one) => OWN_NAME.test(one))) {
         const path = join(unfinished, name)
         const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
         if (mtimeMs > Date.now() - olderThanMs) continue
@@ -88,6 +91,17 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
     async check() {
       await access(unfinished, constants.W_OK)
     },
+  }
+}
+
+/** Writes a new file, closed and on the disk once this resolves. No chunk is kept while the next one is awaited. */
+async function writeSynced(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    for await (const chunk of chunks) await file.writeFile(chunk)
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 

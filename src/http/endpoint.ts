@@ -54,9 +54,11 @@ function parse<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType>(
   throw new AppError('query_invalid', { errors: fieldErrors(asked.error), detail: 'See errors for what to change.' })
 }
 
+const MAX_ERRORS = 50
+
 /** What a schema objects to, each with a JSON pointer. */
-export function fieldErrors(error: z.ZodError, limit = 50): FieldError[] {
-  return error.issues.slice(0, limit).map(({ path, message }) => ({ pointer: pointerTo(path), detail: message }))
+export function fieldErrors(error: z.ZodError): FieldError[] {
+  return error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({ pointer: pointerTo(path), detail: message }))
 }
 
 function pointerTo(path: PropertyKey[]): string {

@@ -66,16 +66,20 @@ export function problemJson(
   return JSON.stringify({ type: `${publicUrl}/problems/${code}`, title, status, code, ...more })
 }
 
-/** Partners get problem+json whatever they accept; pages are for the paths that have pages. */
+/** Partners get problem+json whatever they accept; a page is for who asks for one, and for the paths that have pages. */
 function isForBrowser(req: Request): boolean {
-  return !/^\/(v1|hubspot|livez|readyz)(\/|$)/i.test(req.path) && req.accepts(['html', 'json']) === 'html'
+  if (/^\/(v1|hubspot|livez|readyz)(\/|$)/i.test(req.path)) return false
+  return /^\/(oauth|settings|problems)(\/|$)/.test(req.path) || (req.get('accept') ?? '').includes('text/html')
 }
 
 /** Errors of Express, Prisma and Node, as ours. */
 function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown
   const { code = '', status = 0 } = (thrown ?? {}) as { code?: string; status?: number }
-  if (thrown instanceof URIError || status === 400) return new AppError('url_malformed', { cause: thrown })
+  if (thrown instanceof URIError) return new AppError('url_malformed', { cause: thrown })
+  if (status === 413) return new AppError('body_too_large', { cause: thrown })
+  if (status === 415) return new AppError('media_type_unsupported', { cause: thrown })
+  if (status >= 400 && status < 500) return new AppError('request_malformed', { cause: thrown })
   if (isDatabaseDown(thrown, String(code))) return new AppError('database_unavailable', { cause: thrown, retryAfterSeconds: 5 })
   return new AppError('internal', { cause: thrown })
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
-import type { Log } from '../log.js'
+import { type Log, redact } from '../log.js'
 
 /** How much of a refused body is still read, so that its sender gets to see the answer. */
 const LINGER_BYTES = 8 * 1024 * 1024
@@ -19,7 +19,7 @@ export function requestLog(log: Log): RequestHandler {
       const ms = Math.round(performance.now() - startedAt)
       const { portalId } = req.params as { portalId?: string }
       const outcome = res.writableFinished ? 'request' : 'request cut off'
-      log.info({ requestId, method: req.method, path: req.path, status: res.statusCode, ms, portalId }, outcome)
+      log.info({ requestId, method: req.method, path: redact(req.path), status: res.statusCode, ms, portalId }, outcome)
     })
     next()
   }

@@ -23,10 +23,14 @@ export function createHttpServer(app: RequestListener, publicUrl: string): Serve
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: 1_000,
+    requireHostHeader: false, // never read: PUBLIC_URL says who we are
   })
   server.on('request', app)
   // The app itself says 100 Continue, once it wants the body: a refused upload is not sent at all.
   server.on('checkContinue', app)
+  server.on('checkExpectation', (_req, res) => {
+    res.writeHead(417, { 'content-type': 'application/problem+json' }).end(problemJson(publicUrl, 'expectation_failed'))
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const [status, code] = BROKEN[error.code ?? ''] ?? ['400 Bad Request', 'request_malformed']
     if (error.code === 'ECONNRESET') return void socket.destroy()

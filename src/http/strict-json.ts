@@ -5,9 +5,10 @@ const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype']
 
 /**
  * Parses JSON that comes from outside, more strictly than JSON.parse: no key twice in an object, no nesting past 32
- * levels, no key that could reach a prototype, no broken Unicode.
+ * levels, no key that could reach a prototype, no broken Unicode, no NUL.
  *
- * @throws {AppError} `json_invalid` with the offset, `too_deep`, `duplicate_key`, `import_request_invalid` (a forbidden key)
+ * @throws {AppError} `json_invalid` with the offset, `too_deep`, `duplicate_key`, `import_request_invalid` (a forbidden key,
+ *   a NUL)
  */
 export function parseStrictJson(text: string): unknown {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text
@@ -45,6 +46,9 @@ function inspect(json: string): void {
 function inspectText(text: string, offset: number, keys: Set<string> | null | undefined): void {
   if (!text.isWellFormed())
     throw new AppError('json_invalid', { detail: `The text at offset ${offset} holds half of a surrogate pair.` })
+  // Postgres keeps no text and no JSON with one.
+  if (text.includes('\0'))
+    throw new AppError('import_request_invalid', { detail: `The text at offset ${offset} holds a NUL character.` })
   if (!keys) return
   if (keys.has(text))
     throw new AppError('duplicate_key', { detail: `The key "${text.slice(0, 100)}" at offset ${offset} is there twice.` })

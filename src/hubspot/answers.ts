@@ -1,16 +1,20 @@
 import { z } from 'zod'
 import type { Answer } from './send.js'
 
+const MAX_TEXT_LENGTH = 2_000
+
 /** HubSpot's answers, loosely: only the fields we use, open enums as plain text. */
 
 /** An id is a string of digits; a number past 2^53 has already lost its last digits, so it is no id. */
 const Id = z.union([z.string().regex(/^\d{1,20}$/), z.int().nonnegative().transform(String)])
 const When = z.string().catch('')
+/** HubSpot repeats what partners sent: Postgres keeps no NUL, and its JSON no half of a surrogate pair. */
+const Text = z.string().transform((text) => text.replaceAll('\0', '\ufffd').slice(0, MAX_TEXT_LENGTH).toWellFormed())
 
 export const HubSpotImport = z.object({
   id: Id,
-  state: z.string(),
-  importName: z.string().nullish(),
+  state: Text,
+  importName: Text.nullish(),
   importRequestJson: z
     .looseObject({ name: z.string().nullish().catch(null) })
     .nullish()
@@ -25,43 +29,40 @@ const Paging = z.object({ next: z.object({ after: z.string() }).nullish() }).nul
 export const HubSpotImportPage = z.object({ results: z.array(HubSpotImport), paging: Paging })
 
 export const HubSpotRowError = z.object({
-  id: z.union([z.string(), z.number().transform(String)]),
-  errorType: z.string().catch('UNKNOWN_ERROR'),
-  errorMessage: z.string().nullish().catch(null),
-  invalidValue: z.string().nullish().catch(null),
-  invalidValueToDisplay: z.string().nullish().catch(null),
+  id: z.union([Text, z.number().transform(String)]),
+  errorType: Text.catch('UNKNOWN_ERROR'),
+  errorMessage: Text.nullish().catch(null),
+  invalidValue: Text.nullish().catch(null),
+  invalidValueToDisplay: Text.nullish().catch(null),
   knownColumnNumber: z.int().nullish().catch(null),
-  objectTypeId: z.string().nullish().catch(null),
-  sourceData: z
-    .object({ lineNumber: z.int().nullish().catch(null), pageName: z.string().nullish().catch(null), fileId: z.unknown() })
-    .catch({ lineNumber: null, pageName: null, fileId: null }),
+  objectTypeId: Text.nullish().catch(null),
+  sourceData: z.object({ lineNumber: z.int().nullish().catch(null) }).catch({ lineNumber: null }),
 })
 export type HubSpotRowError = z.output<typeof HubSpotRowError>
 
 export const HubSpotRowErrorPage = z.object({ results: z.array(HubSpotRowError), paging: Paging })
 
 export const AccountDetails = z.object({
-  portalId: Id,
-  accountType: z.string().nullish().catch(null),
-  timeZone: z.string().nullish().catch(null),
-  uiDomain: z.string().nullish().catch(null),
-  dataHostingLocation: z.string().nullish().catch(null),
+  accountType: Text.nullish().catch(null),
+  timeZone: Text.nullish().catch(null),
+  uiDomain: Text.nullish().catch(null),
+  dataHostingLocation: Text.nullish().catch(null),
 })
 export type AccountDetails = z.output<typeof AccountDetails>
 
 /** HubSpot's error bodies, all shapes of them. */
 export const HubSpotError = z.object({
-  category: z.string().nullish().catch(null),
-  errorType: z.string().nullish().catch(null),
-  policyName: z.string().nullish().catch(null),
-  message: z.string().nullish().catch(null),
-  correlationId: z.string().nullish().catch(null),
+  category: Text.nullish().catch(null),
+  errorType: Text.nullish().catch(null),
+  policyName: Text.nullish().catch(null),
+  message: Text.nullish().catch(null),
+  correlationId: Text.nullish().catch(null),
   errors: z
     .array(
       z.object({
-        message: z.string().nullish().catch(null),
-        code: z.string().nullish().catch(null),
-        context: z.record(z.string(), z.array(z.string())).nullish().catch(null),
+        message: Text.nullish().catch(null),
+        code: Text.nullish().catch(null),
+        context: z.record(z.string(), z.array(Text)).nullish().catch(null),
       }),
     )
     .nullish()
@@ -151,7 +152,7 @@ function classifyLimit(answer: Answer, error: HubSpotError | undefined, detail: 
 
 function describe(error: HubSpotError | undefined): string | undefined {
   const messages = [error?.message, ...(error?.errors ?? []).map(({ message }) => message)].filter((text) => !!text)
-  return messages.length > 0 ? [...new Set(messages)].join(' ').slice(0, 2_000) : undefined
+  return messages.length > 0 ? [...new Set(messages)].join(' ').slice(0, MAX_TEXT_LENGTH).toWellFormed() : undefined
 }
 
 function missingScopes(error: HubSpotError): string {

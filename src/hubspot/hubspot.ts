@@ -30,7 +30,9 @@ const REACH_DEADLINE_MS = 5_000
 /** Shorter than the window after which a lost import may be sent again: no forgotten socket can still finish one. */
 const CREATE_DEADLINE_MS = 10 * 60_000
 const CREATE_IDLE_MS = 60_000
-const PAGE_LIMIT = 100
+const ERROR_PAGE_LIMIT = 100
+/** Few: each comes with the whole request it was made with, which may be some hundred kilobytes. */
+const IMPORT_PAGE_LIMIT = 10
 
 const CONTENT_TYPES: Record<string, string> = {
   CSV: 'text/csv',
@@ -42,7 +44,7 @@ const CONTENT_TYPES: Record<string, string> = {
 export type HubSpot = ReturnType<typeof createHubSpot>
 
 /**
- * The calls we make of HubSpot's API, one function each. All but `createImport` throw `portal_disconnected` (401),
+ * The calls we make of HubSpot's API, one function each. All but `createImport` throw `token_refused` (401),
  * `scope_missing` (403), `hubspot_busy` (423, 429, 477) or `hubspot_unavailable` (everything else).
  *
  * @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide
@@ -103,7 +105,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
     /** One page of the imports this app made in the portal. */
     async listImports(accessToken: string, after?: string) {
       const url = importsUrl()
-      url.searchParams.set('limit', String(PAGE_LIMIT))
+      url.searchParams.set('limit', String(IMPORT_PAGE_LIMIT))
       if (after !== undefined) url.searchParams.set('after', after)
       const page = parseBody(HubSpotImportPage, (await get(url, accessToken)).body)
       if (!page) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of imports' } })
@@ -113,7 +115,8 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
     /** One import, or undefined when HubSpot no longer knows it. */
     async findImport(accessToken: string, hubspotImportId: string): Promise<HubSpotImport | undefined> {
       const answer = await get(importsUrl(`/${encodeURIComponent(hubspotImportId)}`), accessToken).catch((error: unknown) => {
-        if (error instanceof AppError && error.options.context?.status === 404) return undefined
+        // A 404 for any other reason is about the address, not about the import.
+        if (error instanceof AppError && error.options.context?.category === 'OBJECT_NOT_FOUND') return undefined
         throw error
       })
       if (!answer) return undefined
@@ -125,7 +128,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
     /** One page of what HubSpot reports about an import's rows. */
     async listRowErrors(accessToken: string, hubspotImportId: string, after?: string) {
       const url = importsUrl(`/${encodeURIComponent(hubspotImportId)}/errors`)
-      url.searchParams.set('limit', String(PAGE_LIMIT))
+      url.searchParams.set('limit', String(ERROR_PAGE_LIMIT))
       url.searchParams.set('includeErrorMessage', 'true')
       if (after !== undefined) url.searchParams.set('after', after)
       const page = parseBody(HubSpotRowErrorPage, (await get(url, accessToken)).body)
@@ -160,7 +163,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
 
 function toAppError(answer: Answer): AppError {
   const context = { status: answer.status, category: parseBody(HubSpotError, answer.body)?.category }
-  if (answer.status === 401) return new AppError('portal_disconnected', { context })
+  if (answer.status === 401) return new AppError('token_refused', { context })
   if (answer.status === 403) return new AppError('scope_missing', { context })
   if ([423, 429, 477].includes(answer.status))
     return new AppError('hubspot_busy', { retryAfterSeconds: retryAfter(answer, 10), context })

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import debug from 'debug'
 import { AuthorizationCode } from 'simple-oauth2'
 import { z } from 'zod'
 import type { Config } from '../config.js'
@@ -18,11 +19,15 @@ export type TokenAnswer = {
 /** What HubSpot says about a token of ours. */
 export type Introspection = { active: false } | { active: true; hubId: string; scopes: string[]; hubDomain: string | null }
 
+// The library prints whole requests, secrets included, when DEBUG names it or everything.
+const debugged = debug.disable()
+if (debugged) debug.enable(`${debugged},-simple-oauth2*`)
+
 const TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 256 * 1024
 const DEFAULT_LIFETIME_SECONDS = 1_800
 /** A lifetime outside these bounds is a mistake of somebody's: believing it would mean a refresh per call, or none ever. */
-const LIFETIME_SECONDS = { min: 60, max: 86_400 }
+const LIFETIME_SECONDS = { min: 600, max: 86_400 }
 
 const HubId = z.union([z.string().regex(/^\d{1,20}$/), z.int().positive()]).transform(String)
 

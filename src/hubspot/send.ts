@@ -58,15 +58,13 @@ export async function send({ url, method, headers, body, keepAlive, idleMs, dead
 }
 
 async function write(req: http.ClientRequest, body: Call['body'], answered: Promise<unknown>): Promise<void> {
-  let stop = false
-  const halt = () => {
-    stop = true
-  }
-  const stopped = answered.then(halt, halt)
+  const stop = new AbortController()
+  const halt = () => stop.abort()
+  void answered.then(halt, halt)
   for await (const chunk of body ?? []) {
-    if (stop) return
-    if (!req.write(chunk)) await Promise.race([once(req, 'drain').catch(() => undefined), stopped])
-    if (stop) return
+    if (stop.signal.aborted) return
+    if (!req.write(chunk)) await once(req, 'drain', { signal: stop.signal }).catch(() => undefined)
+    if (stop.signal.aborted) return
   }
   req.end()
 }

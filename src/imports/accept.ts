@@ -18,6 +18,7 @@ type Deps = {
 type Input = {
   portalId: string
   partnerId: string
+  keyId: string
   /** The importRequest as it came. */
   text: string | undefined
   files: UploadedFile<StoredFile>[]
@@ -29,7 +30,7 @@ type Input = {
  *
  * @throws {AppError} what parseImportRequest throws, `file_missing`, `files_mismatch`
  */
-export async function acceptImport(deps: Deps, { portalId, partnerId, text, files }: Input): Promise<Import> {
+export async function acceptImport(deps: Deps, { portalId, partnerId, keyId, text, files }: Input): Promise<Import> {
   const id = newId('imp')
   try {
     const request = parseImportRequest(text, portalId)
@@ -40,7 +41,7 @@ export async function acceptImport(deps: Deps, { portalId, partnerId, text, file
       files: request.files.map((entry, i) => ({ ...entry, fileName: matched[i]?.name ?? entry.fileName })),
     }
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
-    return await deps.imports.create({ id, portalId, partnerId, request: named, files: matched, findings }, (tx) =>
+    return await deps.imports.create({ id, portalId, partnerId, keyId, request: named, files: matched, findings }, (tx) =>
       deps.queue.enqueue(advancePortalJob, { portalId }, { tx }),
     )
   } catch (error) {

@@ -1,12 +1,17 @@
+import { z } from 'zod'
 import { newId } from '../db/ids.js'
-import type { Database, Transaction } from '../db/prisma.js'
+import type { Database, Prisma, Transaction } from '../db/prisma.js'
+import { AppError } from '../errors.js'
 import type { HubSpotRowError } from '../hubspot/answers.js'
 import type { ImportRequest } from './import-request.js'
-import type { HeldReason, ImportState, RowErrorView } from './schema.js'
-import { IMPORT_STATES } from './schema.js'
+import { HeldReason, ImportState, type RowErrorView } from './schema.js'
 
-export type Problem = { code: string; detail: string; correlationId: string | null }
-export type Counters = Record<string, number>
+/** Why an import failed or needs a person. */
+export const Problem = z.object({ code: z.string(), detail: z.string(), correlationId: z.string().nullable() })
+export type Problem = z.infer<typeof Problem>
+
+const Counters = z.record(z.string(), z.number())
+export type Counters = z.infer<typeof Counters>
 
 export type StoredImportFile = {
   name: string
@@ -26,7 +31,6 @@ export type Import = {
   state: ImportState
   reason: HeldReason | null
   problem: Problem | null
-  request: ImportRequest
   files: StoredImportFile[]
   parts: ImportPart[]
   findings: { errors: number; warnings: number }
@@ -34,13 +38,18 @@ export type Import = {
   updatedAt: Date
 }
 
+/** An import with what HubSpot is asked for, which may be large: only who sends it or explains its rows reads that. */
+export type StoredImport = Import & { request: ImportRequest }
+
 /** Something we noticed in a file before HubSpot saw it. */
 export type Finding = { severity: 'error' | 'warning'; code: string; message: string; file: string | null; line: number | null }
 
 export type NewImport = {
   id: string
   portalId: string
-  partnerId: string | null
+  partnerId: string
+  /** The key it came with: it, the grant and the portal must still be good when the import is made. */
+  keyId: string
   request: ImportRequest
   files: Omit<StoredImportFile, 'rows'>[]
   findings: Finding[]
@@ -51,9 +60,23 @@ export type Owner = { portalId: string; partnerId: string }
 
 export type ImportStore = ReturnType<typeof createImportStore>
 
-const WITH_ALL = {
-  files: { orderBy: { position: 'asc' } },
-  parts: { orderBy: { position: 'asc' } },
+const FIELDS = {
+  id: true,
+  portalId: true,
+  partnerId: true,
+  name: true,
+  state: true,
+  reason: true,
+  problem: true,
+  findingErrors: true,
+  findingWarnings: true,
+  createdAt: true,
+  updatedAt: true,
+  files: {
+    orderBy: { position: 'asc' },
+    select: { name: true, format: true, bytes: true, sha256: true, rows: true, storeKey: true },
+  },
+  parts: { orderBy: { position: 'asc' }, select: { id: true, hubspotImportId: true, state: true, counters: true } },
 } as const
 
 /** The imports as partners make and read them; what happens to them afterwards is in submission-store.ts. */
@@ -62,15 +85,24 @@ export function createImportStore(prisma: Database) {
     /**
      * Makes an import with its files, one part, its findings and, by `andThen`, its job, all or nothing. It waits for a
      * reconnect from the start when the portal does.
+     *
+     * @throws {AppError} `portal_not_found`, `key_invalid`: no longer what they were when the upload began
      */
     async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
-      const { id, portalId, partnerId, request, files, findings } = input
+      const { id, portalId, partnerId, keyId, request, files, findings } = input
       await prisma.$transaction(async (tx) => {
-        // The portal's row is held until the import is there: a portal that is parked meanwhile parks it too.
-        const [portal] = await tx.$queryRaw<
-          { status: string }[]
-        >`SELECT "status" FROM "Portal" WHERE "id" = ${portalId} FOR SHARE`
-        const waits = portal?.status === 'reconnect'
+        // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
+        // parked meanwhile parks it too.
+        const [portal] = await tx.$queryRaw<{ status: string; isKeyGood: boolean }[]>`
+          SELECT p."status", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood"
+          FROM "ApiKey" k
+          JOIN "Partner" a ON a."id" = k."partnerId"
+          JOIN "Grant" g ON g."partnerId" = a."id" AND g."portalId" = ${portalId} AND g."endedAt" IS NULL
+          JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected'
+          WHERE k."id" = ${keyId} AND a."id" = ${partnerId} FOR SHARE`
+        if (!portal) throw new AppError('portal_not_found')
+        if (!portal.isKeyGood) throw new AppError('key_invalid')
+        const waits = portal.status === 'reconnect'
         await tx.import.create({
           data: {
             id,
@@ -84,7 +116,7 @@ export function createImportStore(prisma: Database) {
             findingWarnings: findings.filter(({ severity }) => severity === 'warning').length,
             files: { create: files.map((file, position) => ({ ...file, id: newId('fil'), position })) },
             parts: { create: { id: newId('par'), position: 0 } },
-            events: { create: { type: 'accepted' } },
+            events: { create: { type: waits ? 'held' : 'accepted' } },
             rowErrors: { create: findings.map((finding) => ({ ...finding, origin: 'finding' })) },
           },
         })
@@ -98,12 +130,14 @@ export function createImportStore(prisma: Database) {
       return (await prisma.import.count({ where: { id } })) > 0
     },
 
-    async read(id: string): Promise<Import> {
-      return toImport(await prisma.import.findUniqueOrThrow({ where: { id }, include: WITH_ALL }))
+    async read(id: string): Promise<StoredImport> {
+      const row = await prisma.import.findUniqueOrThrow({ where: { id }, select: { ...FIELDS, request: true } })
+      // It was parsed by this very schema before it was stored.
+      return { ...toImport(row), request: row.request as ImportRequest }
     },
 
     async find({ portalId, partnerId }: Owner, id: string): Promise<Import | undefined> {
-      const row = await prisma.import.findUnique({ where: { id, portalId, partnerId }, include: WITH_ALL })
+      const row = await prisma.import.findUnique({ where: { id, portalId, partnerId }, select: FIELDS })
       return row ? toImport(row) : undefined
     },
 
@@ -116,14 +150,14 @@ export function createImportStore(prisma: Database) {
         where: { portalId, partnerId, ...(state ? { state } : {}), ...(after ? { id: { lt: after } } : {}) },
         orderBy: { id: 'desc' },
         take: limit + 1,
-        include: WITH_ALL,
+        select: FIELDS,
       })
       return { imports: rows.slice(0, limit).map(toImport), hasMore: rows.length > limit }
     },
 
     /** The portal's newest imports, whoever made them: for its admin. */
     async listOfPortal(portalId: string, limit: number): Promise<Import[]> {
-      const rows = await prisma.import.findMany({ where: { portalId }, orderBy: { id: 'desc' }, take: limit, include: WITH_ALL })
+      const rows = await prisma.import.findMany({ where: { portalId }, orderBy: { id: 'desc' }, take: limit, select: FIELDS })
       return rows.map(toImport)
     },
 
@@ -147,7 +181,7 @@ export function createImportStore(prisma: Database) {
     },
 
     /** Records what HubSpot reported about rows; what is recorded already stays as it is. */
-    async recordRowErrors({ id, files, request }: Import, part: ImportPart, errors: HubSpotRowError[]): Promise<void> {
+    async recordRowErrors({ id, files, request }: StoredImport, partId: string, errors: HubSpotRowError[]): Promise<void> {
       // HubSpot names a file by an id of its own: with a single file there is nothing to guess.
       const file = files.length === 1 ? (files[0]?.name ?? null) : null
       const columns = request.files.length === 1 ? (request.files[0]?.fileImportPage.columnMappings ?? []) : []
@@ -155,7 +189,7 @@ export function createImportStore(prisma: Database) {
         skipDuplicates: true,
         data: errors.map((error) => ({
           importId: id,
-          partId: part.id,
+          partId,
           origin: 'hubspot',
           severity: 'error',
           code: error.errorType,
@@ -183,21 +217,17 @@ export async function recordEvent(
   await tx.importEvent.create({ data: { importId, type, detail } })
 }
 
-type Row = Awaited<ReturnType<Database['import']['findUniqueOrThrow']>> & {
-  files: (Omit<StoredImportFile, 'bytes'> & { bytes: bigint })[]
-  parts: { id: string; hubspotImportId: string | null; state: string | null; counters: unknown }[]
-}
+type Row = Prisma.ImportGetPayload<{ select: typeof FIELDS }>
 
-function toImport(row: Row): Import {
+function toImport({ findingErrors, findingWarnings, ...row }: Row): Import {
   return {
     ...row,
-    state: IMPORT_STATES.find((state) => state === row.state) ?? 'needs_review',
-    reason: row.reason as HeldReason | null,
-    problem: row.problem as Problem | null,
-    request: row.request as ImportRequest,
+    state: ImportState.catch('needs_review').parse(row.state),
+    reason: HeldReason.nullable().catch(null).parse(row.reason),
+    problem: Problem.nullable().catch(null).parse(row.problem),
     files: row.files.map((file) => ({ ...file, bytes: Number(file.bytes) })),
-    parts: row.parts.map((part) => ({ ...part, counters: part.counters as Counters })),
-    findings: { errors: row.findingErrors, warnings: row.findingWarnings },
+    parts: row.parts.map((part) => ({ ...part, counters: Counters.catch({}).parse(part.counters) })),
+    findings: { errors: findingErrors, warnings: findingWarnings },
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config.js'
-import { PROBLEMS } from '../errors.js'
+import { AppError, PROBLEMS } from '../errors.js'
 import type { HubSpotImport } from '../hubspot/answers.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
 import type { Log } from '../log.js'
@@ -11,10 +11,13 @@ import type { AmbiguousImport, TrackingStore } from './tracking-store.js'
 
 /** Readings of the whole list without the marker that are needed, beside the window, before an import may be sent again. */
 const CLEAN_SCANS = 3
-const MAX_PAGES = 500
+const MAX_PAGES = 5_000
+const UNREADABLE_RETRY_SECONDS = 30
+/** Nothing is ever sent again then: the list is only watched for what may appear late. */
+const WATCH_SECONDS = 60
 
 type Deps = {
-  tracking: Pick<TrackingStore, 'listAmbiguous' | 'adopt' | 'recordCleanScan' | 'sendAgain'>
+  tracking: Pick<TrackingStore, 'listAmbiguous' | 'adopt' | 'recordCleanScan' | 'sendAgain' | 'postpone'>
   hubspot: Pick<HubSpot, 'listImports'>
   accessToken: AccessToken
   queue: Pick<Queue, 'enqueue'>
@@ -30,12 +33,22 @@ type Deps = {
 export async function reconcilePortal(deps: Deps, portalId: string): Promise<void> {
   const { tracking, queue, log } = deps
   const ambiguous = await tracking.listAmbiguous(portalId)
-  if (ambiguous.length === 0) return
-  const listed = await readWholeList(deps, portalId)
+  // Whoever sets the next reading queues a job for it; any other job has nothing to do.
+  if (!ambiguous.some(({ isDue }) => isDue)) return
+  const found = await findMarked(deps, portalId, ambiguous).catch(async (error: unknown) => {
+    log.warn({ err: error, portalId }, 'HubSpot’s list of imports could not be read')
+    await tracking.postpone(
+      ambiguous.map(({ id }) => id),
+      UNREADABLE_RETRY_SECONDS,
+    )
+    await queue.enqueue(reconcilePortalJob, { portalId }, { afterSeconds: UNREADABLE_RETRY_SECONDS })
+    return undefined
+  })
+  if (!found) return
 
   const unseen: AmbiguousImport[] = []
   for (const lost of ambiguous) {
-    const matches = listed.filter((made) => isMarked(made, lost.id)).sort(oldestFirst)
+    const matches = (found.get(lost.id) ?? []).sort(oldestFirst)
     const [oldest, ...others] = matches
     if (!oldest) {
       unseen.push(lost)
@@ -61,28 +74,36 @@ async function waitOrSendAgain(
   const isOver = ({ cleanScans, secondsSinceCommit }: AmbiguousImport) =>
     window > 0 && secondsSinceCommit > window && cleanScans + 1 >= CLEAN_SCANS
   for (const lost of unseen.filter(isOver)) {
-    await tracking.sendAgain(lost)
-    await queue.enqueue(advancePortalJob, { portalId })
+    await tracking.sendAgain(lost, (tx) => queue.enqueue(advancePortalJob, { portalId }, { tx }))
     log.warn({ importId: lost.id, portalId }, 'never appeared at HubSpot: sending again')
   }
   const waiting = unseen.filter((lost) => !isOver(lost))
   if (waiting.length === 0) return
-  const afterSeconds = Math.min(30, Math.max(1, window / (CLEAN_SCANS + 1)))
+  const afterSeconds = window === 0 ? WATCH_SECONDS : Math.min(30, Math.max(1, window / (CLEAN_SCANS + 1)))
   await tracking.recordCleanScan(waiting, afterSeconds)
   await queue.enqueue(reconcilePortalJob, { portalId }, { afterSeconds })
 }
 
-async function readWholeList({ hubspot, accessToken }: Deps, portalId: string): Promise<HubSpotImport[]> {
-  const token = await accessToken(portalId)
-  const listed: HubSpotImport[] = []
+/** Reads HubSpot's list to its end, keeping what carries a marker. @throws when its end was not reached */
+async function findMarked(
+  { hubspot, accessToken }: Deps,
+  portalId: string,
+  ambiguous: AmbiguousImport[],
+): Promise<Map<string, HubSpotImport[]>> {
+  const found = new Map<string, HubSpotImport[]>(ambiguous.map(({ id }) => [id, []]))
   let after: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
-    const next = await hubspot.listImports(token.accessToken, after)
-    listed.push(...next.imports)
-    if (next.after === undefined || next.after === after) return listed
+    const from = after
+    const next = await accessToken.use(portalId, (token) => hubspot.listImports(token, from))
+    for (const [id, matches] of found) {
+      const isKnown = (made: HubSpotImport) => matches.some((match) => match.id === made.id)
+      matches.push(...next.imports.filter((made) => isMarked(made, id) && !isKnown(made)))
+    }
+    if (next.after === undefined) return found
+    if (next.after === after) break
     after = next.after
   }
-  return listed
+  throw new AppError('hubspot_unavailable', { context: { why: 'the list of imports has no end' } })
 }
 
 function isMarked({ importName, importRequestJson }: HubSpotImport, importId: string): boolean {

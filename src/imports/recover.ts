@@ -8,7 +8,7 @@ import type { SubmissionStore } from './submission-store.js'
 const UNFINISHED_FILE_MS = 10 * 60_000
 
 type Deps = {
-  submissions: Pick<SubmissionStore, 'recoverExpired' | 'holdUnconnected' | 'listStalled'>
+  submissions: Pick<SubmissionStore, 'recoverExpired' | 'holdUnconnected' | 'releaseConnected' | 'listStalled'>
   files: Pick<FileStore, 'sweepUnfinished'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
@@ -26,6 +26,7 @@ export async function recoverImports({ submissions, files, queue, log }: Deps): 
     await queue.enqueue(state === 'ambiguous' ? reconcilePortalJob : advancePortalJob, { portalId })
   }
   await submissions.holdUnconnected()
+  await submissions.releaseConnected()
   for (const { portalId, kind } of await submissions.listStalled()) await queue.enqueue(JOBS[kind], { portalId })
   const removed = await files.sweepUnfinished(UNFINISHED_FILE_MS)
   if (removed > 0) log.warn({ removed }, 'removed what interrupted uploads had left')

@@ -45,7 +45,8 @@ export function importRoutes(deps: Deps): Router {
     }),
     serve(createImport, async ({ params: { portalId }, res }) => {
       const { text, files } = uploadOf<StoredFile>(res)
-      const made = view(await acceptImport(deps, { portalId, partnerId: callerOf(res).partnerId, text, files }))
+      const { partnerId, keyId } = callerOf(res)
+      const made = view(await acceptImport(deps, { portalId, partnerId, keyId, text, files }))
       res.location(made.links.self)
       return made
     }),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from '../http/endpoint.js'
+import { PortalId } from '../portals/portal-store.js'
 
 export const IMPORT_STATES = [
   'accepted',
@@ -19,7 +20,6 @@ export type ImportState = z.infer<typeof ImportState>
 export const HeldReason = z.enum(['reconnect', 'scope', 'quota', 'migration', 'busy'])
 export type HeldReason = z.infer<typeof HeldReason>
 
-export const PortalId = z.string().regex(/^[1-9]\d{0,18}$/)
 export const ImportId = z.string().regex(/^imp_[0-9a-f]{32}$/)
 
 const Instant = z.date().transform((date) => date.toISOString())

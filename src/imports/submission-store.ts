@@ -44,7 +44,7 @@ export function createSubmissionStore(prisma: Database) {
             JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'connected'
             JOIN starts s ON s."partnerId" IS NOT DISTINCT FROM i."partnerId"
             WHERE i."portalId" = ${portalId} AND i."nextAttemptAt" <= now()
-              AND (i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('quota', 'migration', 'busy')))
+              AND (i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('scope', 'quota', 'migration', 'busy')))
               AND (SELECT count FROM running) < ${MAX_RUNNING}
             ORDER BY s.last NULLS FIRST, i."createdAt", i."id" LIMIT 1
           )
@@ -71,14 +71,19 @@ export function createSubmissionStore(prisma: Database) {
 
     /**
      * The commit point: true when the last bytes may leave. From here on HubSpot may have the import; before, it cannot.
-     * Checks claim, lease and portal in the same statement that records it.
+     * Checks claim, lease and portal in the same statement that records it, and writes the very row that a recovery writes:
+     * of the two, the later one sees what the earlier one did.
      */
     async commit({ importId, partId, epoch }: Claim): Promise<boolean> {
       const committed = await prisma.$executeRaw`
-        UPDATE "ImportPart" part SET "committedAt" = now()
-        FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId"
-        WHERE part."id" = ${partId} AND i."id" = ${importId} AND i."state" = 'submitting' AND i."leaseEpoch" = ${epoch}
-          AND i."leaseUntil" > now() AND p."status" = 'connected'`
+        WITH own AS (
+          UPDATE "Import" i SET "leaseUntil" = clock_timestamp() + ${LEASE_SECONDS} * interval '1 second'
+          FROM "Portal" p
+          WHERE i."id" = ${importId} AND i."state" = 'submitting' AND i."leaseEpoch" = ${epoch}
+            AND i."leaseUntil" > clock_timestamp() AND p."id" = i."portalId" AND p."status" = 'connected'
+          RETURNING i."id"
+        )
+        UPDATE "ImportPart" part SET "committedAt" = clock_timestamp() FROM own WHERE part."id" = ${partId}`
       return committed > 0
     },
 
@@ -137,12 +142,17 @@ export function createSubmissionStore(prisma: Database) {
      */
     async recoverExpired(): Promise<{ portalId: string; state: string }[]> {
       return prisma.$transaction(async (tx) => {
+        // Taken first, and read afterwards: a commit that was under way is over by the time its part is looked at.
+        const expired = await tx.$queryRaw<{ id: string }[]>`
+          UPDATE "Import" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL, "updatedAt" = now()
+          WHERE "id" IN (
+            SELECT "id" FROM "Import" WHERE "state" = 'submitting' AND "leaseUntil" < clock_timestamp() FOR UPDATE SKIP LOCKED)
+          RETURNING "id"`
         const recovered = await tx.$queryRaw<{ id: string; portalId: string; state: string }[]>`
-          UPDATE "Import" i SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL, "updatedAt" = now(),
-            "nextAttemptAt" = now(), "pollAt" = now(),
+          UPDATE "Import" i SET "nextAttemptAt" = now(), "pollAt" = now(),
             "state" = CASE WHEN part."committedAt" IS NULL THEN 'accepted' ELSE 'ambiguous' END
           FROM "ImportPart" part
-          WHERE i."state" = 'submitting' AND i."leaseUntil" < now() AND part."importId" = i."id" AND part."position" = 0
+          WHERE i."id" = ANY(${expired.map(({ id }) => id)}) AND part."importId" = i."id" AND part."position" = 0
           RETURNING i."id", i."portalId", i."state"`
         for (const { id, state } of recovered) await recordEvent(tx, id, state, { why: 'the submitting process stopped' })
         return recovered
@@ -158,11 +168,17 @@ export function createSubmissionStore(prisma: Database) {
 
     /** Makes held imports of the portal ready again; resolves to how many. */
     async releaseHeld(portalId: string, reasons: HeldReason[]): Promise<number> {
-      const { count } = await prisma.import.updateMany({
-        where: { portalId, state: 'held', reason: { in: reasons } },
-        data: { state: 'accepted', reason: null, nextAttemptAt: new Date() },
-      })
-      return count
+      return prisma.$executeRaw`
+        UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "nextAttemptAt" = now(), "updatedAt" = now()
+        WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" = ANY(${reasons})`
+    },
+
+    /** Releases what was parked while its portal was just being connected again. */
+    async releaseConnected(): Promise<void> {
+      await prisma.$executeRaw`
+        UPDATE "Import" i SET "state" = 'accepted', "reason" = NULL, "nextAttemptAt" = now() - interval '1 minute', "updatedAt" = now()
+        FROM "Portal" p
+        WHERE p."id" = i."portalId" AND p."status" = 'connected' AND i."state" = 'held' AND i."reason" = 'reconnect'`
     },
 
     /** Portals with something that should have moved by now, for whatever reason nobody was told to move it. */
@@ -172,7 +188,7 @@ export function createSubmissionStore(prisma: Database) {
                                            WHEN i."state" = 'ambiguous' THEN 'reconcile' ELSE 'advance' END AS kind
         FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'connected'
         WHERE (i."state" IN ('submitted', 'processing', 'ambiguous') AND coalesce(i."pollAt", i."updatedAt") < now() - interval '15 seconds')
-           OR ((i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('quota', 'migration', 'busy')))
+           OR ((i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('scope', 'quota', 'migration', 'busy')))
                AND i."nextAttemptAt" < now() - interval '15 seconds')
         LIMIT 1000`
     },

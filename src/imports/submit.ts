@@ -2,13 +2,11 @@ import { AppError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import type { CreateOutcome } from '../hubspot/answers.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
-import type { OAuth } from '../hubspot/oauth.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from '../portals/access-token.js'
-import type { PortalStore } from '../portals/portal-store.js'
 import type { Queue } from '../queue/queue.js'
 import { markerOf } from './import-request.js'
-import type { Import, ImportStore } from './import-store.js'
+import type { ImportStore, StoredImport } from './import-store.js'
 import { reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
 import { type Claim, LEASE_SECONDS, type Settlement, type SubmissionStore } from './submission-store.js'
 
@@ -20,9 +18,7 @@ export type SubmitDeps = {
   submissions: Pick<SubmissionStore, 'renew' | 'commit' | 'recordSubmitted' | 'settle' | 'markAmbiguous' | 'holdUnconnected'>
   files: Pick<FileStore, 'read'>
   hubspot: Pick<HubSpot, 'createImport'>
-  oauth: Pick<OAuth, 'introspect'>
   accessToken: AccessToken
-  portals: Pick<PortalStore, 'markReconnect'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
 }
@@ -55,7 +51,7 @@ export async function submitImport(deps: SubmitDeps, claim: Claim): Promise<Subm
       log.warn({ ...fields, why: outcome.why }, 'HubSpot’s answer was lost')
       return { freesSlotAfterSeconds: undefined }
     case 'lost':
-      log.warn(fields, 'the claim passed to another process')
+      log.warn(fields, 'the claim, or the portal, was gone before the last bytes')
       return { freesSlotAfterSeconds: undefined }
     default: {
       const settlement = toSettlement(outcome, claim.attempts)
@@ -71,29 +67,22 @@ export async function submitImport(deps: SubmitDeps, claim: Claim): Promise<Subm
 type Outcome =
   | Exclude<CreateOutcome, { outcome: 'unauthorized' }>
   | { outcome: 'disconnected' }
-  | { outcome: 'broken'; code: 'file_damaged' | 'file_lost' | 'seal_broken' }
+  | { outcome: 'broken'; code: 'file_damaged' | 'file_lost' }
   | { outcome: 'lost' }
 
-/** Sends once; a token that HubSpot calls expired is refreshed and the import sent again, once. */
-async function sendWithToken(deps: SubmitDeps, claim: Claim, made: Import): Promise<Outcome> {
-  const { accessToken, oauth, portals } = deps
+/** Sends once, and once again when HubSpot refused the token and there is a better one. */
+async function sendWithToken(deps: SubmitDeps, claim: Claim, made: StoredImport): Promise<Outcome> {
+  const { accessToken } = deps
   const first = await accessToken(made.portalId)
   const outcome = await send(deps, claim, made, first.accessToken)
   if (outcome.outcome !== 'unauthorized') return outcome
 
-  if (!outcome.expired) {
-    const { active } = await oauth.introspect(first.accessToken)
-    if (!active) {
-      await portals.markReconnect(made.portalId, first.version)
-      return { outcome: 'disconnected' }
-    }
-  }
-  const second = await accessToken.renewed(made.portalId, first.version)
+  const second = await accessToken.afterRefusal(made.portalId, first, outcome.expired)
   const again = await send(deps, claim, made, second.accessToken)
   return again.outcome === 'unauthorized' ? { outcome: 'retry', afterSeconds: 60, why: 'status 401 with a new token' } : again
 }
 
-async function send(deps: SubmitDeps, claim: Claim, made: Import, accessToken: string): Promise<CreateOutcome> {
+async function send(deps: SubmitDeps, claim: Claim, made: StoredImport, accessToken: string): Promise<CreateOutcome> {
   const { submissions, hubspot, files } = deps
   const lost = new AbortController()
   const renewal = setInterval(
@@ -128,7 +117,6 @@ function toOutcome(error: unknown): Outcome {
       return { outcome: 'lost' }
     case 'file_damaged':
     case 'file_lost':
-    case 'seal_broken':
       return { outcome: 'broken', code }
     case 'portal_disconnected':
     case 'portal_not_found':

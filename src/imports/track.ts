@@ -10,12 +10,12 @@ import type { ImportState } from './schema.js'
 import type { RunningImport, TrackingStore } from './tracking-store.js'
 
 const MAX_PAGES = 10_000
-/** A new import may be unknown for a moment; one that stays unknown is gone. */
+/** An import may be unknown for a moment; one that stays unknown is gone. */
 const UNKNOWN_FOR_SECONDS = 60
 
 type Deps = {
   imports: Pick<ImportStore, 'read' | 'recordRowErrors'>
-  tracking: Pick<TrackingStore, 'listRunning' | 'recordProgress' | 'postpone' | 'finish'>
+  tracking: Pick<TrackingStore, 'listRunning' | 'recordProgress' | 'recordUnknown' | 'postpone' | 'finish'>
   hubspot: Pick<HubSpot, 'listImports' | 'findImport' | 'listRowErrors'>
   accessToken: AccessToken
   queue: Pick<Queue, 'enqueue'>
@@ -26,40 +26,38 @@ type Deps = {
 export async function trackPortal(deps: Deps, portalId: string): Promise<void> {
   const running = await deps.tracking.listRunning(portalId)
   if (!running.some(({ isDue }) => isDue)) return
-  const afterSeconds = Math.min(...running.map(pollInterval))
-  try {
-    await pollAll(deps, portalId, running)
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error
-    deps.log.warn({ err: error, portalId, code: error.code }, 'HubSpot could not be asked about running imports')
-    await deps.tracking.postpone(
-      running.map(({ id }) => id),
-      Math.max(afterSeconds, error.options.retryAfterSeconds ?? 5),
-    )
+  const listed = running.length > 1 ? await listNewest(deps, portalId) : []
+  for (const ours of running) {
+    // One that cannot be followed must not keep the others from it.
+    await followOne(deps, portalId, ours, listed).catch(async (error: unknown) => {
+      const { code, options } = error instanceof AppError ? error : new AppError('internal')
+      deps.log.warn({ err: error, portalId, importId: ours.id, code }, 'a running import could not be followed')
+      await deps.tracking.postpone([ours.id], Math.max(pollInterval(ours), options.retryAfterSeconds ?? 5))
+    })
   }
   const left = await deps.tracking.listRunning(portalId)
   if (left.length > 0)
-    await deps.queue.enqueue(trackPortalJob, { portalId }, { afterSeconds: Math.max(1, Math.ceil(afterSeconds)) })
+    await deps.queue.enqueue(
+      trackPortalJob,
+      { portalId },
+      { afterSeconds: Math.max(1, Math.ceil(Math.min(...left.map(pollInterval)))) },
+    )
 }
 
-async function pollAll(deps: Deps, portalId: string, running: RunningImport[]): Promise<void> {
-  const { accessToken } = await deps.accessToken(portalId)
-  const listed = running.length > 1 ? (await deps.hubspot.listImports(accessToken)).imports : []
-  for (const ours of running) {
-    const theirs =
-      listed.find(({ id }) => id === ours.hubspotImportId) ?? (await deps.hubspot.findImport(accessToken, ours.hubspotImportId))
-    if (theirs) await follow(deps, portalId, accessToken, ours, theirs)
-    else await followUnknown(deps, portalId, ours)
-  }
+/** Mostly they are all on HubSpot's first page; whatever is not is asked for by itself. */
+async function listNewest({ accessToken, hubspot }: Deps, portalId: string): Promise<HubSpotImport[]> {
+  return accessToken.use(portalId, async (token) => (await hubspot.listImports(token)).imports).catch(() => [])
 }
 
-async function follow(
-  deps: Deps,
-  portalId: string,
-  accessToken: string,
-  ours: RunningImport,
-  theirs: HubSpotImport,
-): Promise<void> {
+async function followOne(deps: Deps, portalId: string, ours: RunningImport, listed: HubSpotImport[]): Promise<void> {
+  const theirs =
+    listed.find(({ id }) => id === ours.hubspotImportId) ??
+    (await deps.accessToken.use(portalId, (token) => deps.hubspot.findImport(token, ours.hubspotImportId)))
+  if (theirs) await follow(deps, portalId, ours, theirs)
+  else await followUnknown(deps, portalId, ours)
+}
+
+async function follow(deps: Deps, portalId: string, ours: RunningImport, theirs: HubSpotImport): Promise<void> {
   const { counters } = theirs.metadata
   const state = toState(theirs.state) ?? ours.state
   if (state !== 'done' && state !== 'failed' && state !== 'canceled') {
@@ -73,7 +71,7 @@ async function follow(
     })
     return
   }
-  await fetchRowErrors(deps, accessToken, ours)
+  await fetchRowErrors(deps, portalId, ours)
   const problem: Problem | null =
     state === 'failed'
       ? { code: 'hubspot_import_failed', detail: 'HubSpot stopped the import; its row errors may say why.', correlationId: null }
@@ -82,7 +80,7 @@ async function follow(
 }
 
 async function followUnknown(deps: Deps, portalId: string, ours: RunningImport): Promise<void> {
-  if (ours.ageSeconds < UNKNOWN_FOR_SECONDS) return deps.tracking.postpone([ours.id], pollInterval(ours))
+  if ((await deps.tracking.recordUnknown(ours, pollInterval(ours))) < UNKNOWN_FOR_SECONDS) return
   const problem = {
     code: 'hubspot_import_lost',
     detail: `HubSpot no longer knows its import ${ours.hubspotImportId}.`,
@@ -107,20 +105,21 @@ async function finish(
 }
 
 async function fetchRowErrors(
-  { imports, hubspot }: Deps,
-  accessToken: string,
+  { imports, hubspot, accessToken }: Deps,
+  portalId: string,
   { id, partId, hubspotImportId }: RunningImport,
 ): Promise<void> {
   const made = await imports.read(id)
-  const part = made.parts.find((one) => one.id === partId)
-  if (!part) return
   let after: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
-    const next = await hubspot.listRowErrors(accessToken, hubspotImportId, after)
-    await imports.recordRowErrors(made, part, next.errors)
-    if (next.after === undefined || next.after === after) return
+    const from = after
+    const next = await accessToken.use(portalId, (token) => hubspot.listRowErrors(token, hubspotImportId, from))
+    await imports.recordRowErrors(made, partId, next.errors)
+    if (next.after === undefined) return
+    if (next.after === after) break
     after = next.after
   }
+  throw new AppError('hubspot_unavailable', { context: { why: 'the list of row errors has no end' } })
 }
 
 /** Ours for HubSpot's state; undefined for one we do not know. */

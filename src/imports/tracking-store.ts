@@ -4,7 +4,7 @@ import { type Counters, type Problem, recordEvent } from './import-store.js'
 import type { ImportState } from './schema.js'
 
 /** What waits for an answer of HubSpot's list: `cleanScans` readings did not show it. */
-export type AmbiguousImport = { id: string; partId: string; cleanScans: number; secondsSinceCommit: number }
+export type AmbiguousImport = { id: string; partId: string; cleanScans: number; secondsSinceCommit: number; isDue: boolean }
 
 /** A running import; it is time to look at it when `isDue`. */
 export type RunningImport = {
@@ -27,7 +27,8 @@ export function createTrackingStore(prisma: Database) {
     async listAmbiguous(portalId: string): Promise<AmbiguousImport[]> {
       return prisma.$queryRaw<AmbiguousImport[]>`
         SELECT i."id", part."id" AS "partId", part."cleanScans",
-               extract(epoch FROM now() - coalesce(part."committedAt", part."intentAt", i."createdAt"))::float8 AS "secondsSinceCommit"
+               extract(epoch FROM now() - coalesce(part."committedAt", part."intentAt", i."createdAt"))::float8 AS "secondsSinceCommit",
+               coalesce(i."pollAt", now()) <= now() + interval '0.5 second' AS "isDue"
         FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
         WHERE i."portalId" = ${portalId} AND i."state" = 'ambiguous'`
     },
@@ -41,10 +42,10 @@ export function createTrackingStore(prisma: Database) {
       andThen: (tx: Transaction) => Promise<void>,
     ) {
       await prisma.$transaction(async (tx) => {
-        const { count } = await tx.import.updateMany({
-          where: { id: importId, state: 'ambiguous' },
-          data: { state: problem ? 'needs_review' : 'submitted', pollAt: new Date(), ...(problem ? { problem } : {}) },
-        })
+        const count = await tx.$executeRaw`
+          UPDATE "Import" SET "state" = ${problem ? 'needs_review' : 'submitted'}, "pollAt" = now(), "updatedAt" = now(),
+            "problem" = ${problem ? JSON.stringify(problem) : null}::jsonb
+          WHERE "id" = ${importId} AND "state" = 'ambiguous'`
         if (count === 0) return
         await tx.importPart.update({ where: { id: partId }, data: { hubspotImportId: made.id, state: made.state } })
         await recordEvent(tx, importId, problem ? 'needs_review' : 'adopted', { hubspotImportId: made.id })
@@ -66,7 +67,7 @@ export function createTrackingStore(prisma: Database) {
     },
 
     /** It stayed unseen for as long as it takes: ready to be sent again. */
-    async sendAgain({ id, partId }: AmbiguousImport): Promise<void> {
+    async sendAgain({ id, partId }: AmbiguousImport, andThen: (tx: Transaction) => Promise<void>): Promise<void> {
       await prisma.$transaction(async (tx) => {
         const own = await tx.$executeRaw`
           UPDATE "Import" SET "state" = 'accepted', "leaseEpoch" = "leaseEpoch" + 1, "nextAttemptAt" = now(), "updatedAt" = now()
@@ -74,6 +75,7 @@ export function createTrackingStore(prisma: Database) {
         if (own === 0) return
         await tx.$executeRaw`UPDATE "ImportPart" SET "committedAt" = NULL, "intentAt" = NULL WHERE "id" = ${partId}`
         await recordEvent(tx, id, 'accepted', { why: 'never appeared at HubSpot' })
+        await andThen(tx)
       })
     },
 
@@ -100,8 +102,22 @@ export function createTrackingStore(prisma: Database) {
         await tx.$executeRaw`
           UPDATE "Import" SET "state" = ${now.state}, "pollAt" = now() + ${now.afterSeconds} * interval '1 second', "updatedAt" = now()
           WHERE "id" = ${id}`
-        await tx.importPart.update({ where: { id: partId }, data: { state: now.hubspotState, counters: now.counters } })
+        await tx.importPart.update({
+          where: { id: partId },
+          data: { state: now.hubspotState, counters: now.counters, unknownSince: null },
+        })
         if (row.state !== now.state) await recordEvent(tx, id, now.state)
+      })
+    },
+
+    /** HubSpot does not know it; resolves to for how many seconds now, without a break. */
+    async recordUnknown({ id, partId }: RunningImport, afterSeconds: number): Promise<number> {
+      return prisma.$transaction(async (tx) => {
+        const [row] = await tx.$queryRaw<{ seconds: number }[]>`
+          UPDATE "ImportPart" SET "unknownSince" = coalesce("unknownSince", now()) WHERE "id" = ${partId}
+          RETURNING extract(epoch FROM now() - "unknownSince")::float8 AS seconds`
+        await tx.$executeRaw`UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second' WHERE "id" = ${id}`
+        return row?.seconds ?? 0
       })
     },
 

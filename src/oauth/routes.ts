@@ -5,6 +5,7 @@ import { AppError } from '../errors.js'
 import { onlyMethods } from '../http/problem.js'
 import type { Render } from '../http/views.js'
 import type { OAuth } from '../hubspot/oauth.js'
+import { PortalId } from '../portals/portal-store.js'
 import type { Sessions } from '../portals/session.js'
 import { completeInstall, hubSpotPage } from './install.js'
 import type { OAuthStates } from './state.js'
@@ -32,12 +33,7 @@ const CallbackQuery = z.object({
   error: Text(200).optional(),
 })
 
-const InstallQuery = z.object({
-  portalId: z
-    .string()
-    .regex(/^[1-9]\d{0,18}$/)
-    .optional(),
-})
+const InstallQuery = z.object({ portalId: PortalId.optional() })
 
 /** GET /oauth/install, GET /oauth/callback */
 export function oauthRoutes(deps: Deps): Router {

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import { newId } from '../db/ids.js'
 import type { Database } from '../db/prisma.js'
 import { createKey, type ParsedKey } from './api-key.js'
@@ -15,6 +15,7 @@ export type KeySummary = {
   partner: string
   prefix: string
   lastFour: string
+  cidrs: string[]
   createdAt: Date
   lastUsedAt: Date | null
   expiresAt: Date | null
@@ -54,7 +55,7 @@ export function createPartnerStore(prisma: Database) {
         }[]
       >`
         SELECT k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
-               coalesce(k."revokedAt" <= now(), false) AS "isRevoked",
+               k."revokedAt" IS NOT NULL AS "isRevoked",
                coalesce(k."expiresAt" <= now(), false) AS "isExpired",
                coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
                p."id" AS "portalId", p."status" AS "portalStatus"
@@ -124,14 +125,17 @@ export function createPartnerStore(prisma: Database) {
 
     /** True when there was such a key in force; it is refused from now on. */
     async revokeKey(keyId: string): Promise<boolean> {
-      const { count } = await prisma.apiKey.updateMany({ where: { id: keyId, revokedAt: null }, data: { revokedAt: new Date() } })
-      if (count > 0) await prisma.auditEvent.create({ data: { actor: 'operator', action: 'key_revoked', keyId, detail: {} } })
-      return count > 0
+      return prisma.$transaction(async (tx) => {
+        const revoked =
+          await tx.$executeRaw`UPDATE "ApiKey" SET "revokedAt" = now() WHERE "id" = ${keyId} AND "revokedAt" IS NULL`
+        if (revoked > 0) await tx.auditEvent.create({ data: { actor: 'operator', action: 'key_revoked', keyId, detail: {} } })
+        return revoked > 0
+      })
     },
 
     async listKeys(): Promise<KeySummary[]> {
       const rows = await prisma.apiKey.findMany({ include: { partner: true }, orderBy: { id: 'asc' }, take: 10_000 })
-      return rows.map(({ partner, secretHash: _, ...key }) => ({ ...key, partner: partner.name }))
+      return rows.map(({ partner, secretHash: _, partnerId: __, ...key }) => ({ ...key, partner: partner.name }))
     },
 
     async listPartners() {
@@ -149,6 +153,12 @@ export function createPartnerStore(prisma: Database) {
       }))
     },
   }
+}
+
+/** Whether a text is an address range such as 192.0.2.0/24, or a single address. */
+export function isCidr(text: string): boolean {
+  const [, network = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  return isIP(network) > 0 && Number(bits) <= (isIPv6(network) ? 128 : 32)
 }
 
 /** Whether an address lies in one of the ranges; none means anywhere. */

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { AppError } from '../errors.js'
+import { PortalId } from '../portals/portal-store.js'
 import { KEY_PATTERN, parseKey } from './api-key.js'
 import type { Caller, PartnerStore } from './partner-store.js'
 
@@ -11,10 +12,11 @@ type Deps = { partners: Pick<PartnerStore, 'authenticate' | 'auditKey'> }
  */
 export function requirePartner({ partners }: Deps): RequestHandler {
   return async (req, res, next) => {
-    await refuseExposedKey(partners, req)
     const parsed = parseKey(bearerOf(req))
     const { portalId } = req.params as { portalId?: string }
-    const caller = parsed && (await partners.authenticate(parsed, req.ip ?? '', portalId))
+    // What cannot be a portal's id is not looked for: Postgres takes no text with a NUL.
+    const sought = PortalId.safeParse(portalId).data
+    const caller = parsed && (await partners.authenticate(parsed, req.ip ?? '', sought))
     if (parsed && typeof caller === 'string')
       await partners.auditKey(parsed.keyId, 'key_refused', { reason: caller, address: req.ip ?? '' })
     if (!caller || typeof caller === 'string')
@@ -39,11 +41,15 @@ function bearerOf(req: Request): string {
   return key
 }
 
-/** A key in a URL has been written to logs on its way: it is refused, so that this does not go unnoticed. */
-async function refuseExposedKey(partners: Deps['partners'], req: Request): Promise<void> {
-  const [exposed] = KEY_PATTERN.exec(req.originalUrl) ?? []
-  if (exposed === undefined) return
-  const parsed = parseKey(exposed)
-  if (parsed) await partners.auditKey(parsed.keyId, 'key_exposed', { reason: 'in a URL', address: req.ip ?? '' })
-  throw new AppError('key_exposed', { detail: 'Keys belong in the Authorization header. This one has been exposed: replace it.' })
+/** A key in a URL has been written to logs on its way: it is refused, whatever was asked, so that this does not go unnoticed. */
+export function refuseExposedKey({ partners }: Deps): RequestHandler {
+  return async (req, _res, next) => {
+    const [exposed] = KEY_PATTERN.exec(req.originalUrl.replaceAll(/%5f/gi, '_')) ?? []
+    if (exposed === undefined) return next()
+    const parsed = parseKey(exposed)
+    if (parsed) await partners.auditKey(parsed.keyId, 'key_exposed', { reason: 'in a URL', address: req.ip ?? '' })
+    throw new AppError('key_exposed', {
+      detail: 'Keys belong in the Authorization header. This one has been exposed: replace it.',
+    })
+  }
 }

@@ -6,16 +6,27 @@ import type { NewTokens, PortalStore, TokenSet } from './portal-store.js'
 /** A token is refreshed this long before it expires, so that it outlives the call it is handed to. */
 const REFRESH_MARGIN_SECONDS = 5 * 60
 
+/** A token and the version it was stored as. */
+export type VersionedToken = { accessToken: string; version: number }
+
 export type AccessToken = {
-  /** A token good for five more minutes, and its version. */
-  (portalId: string): Promise<{ accessToken: string; version: number }>
-  /** For a token that HubSpot calls expired though the clock does not: at most one refresh per version. */
-  renewed: (portalId: string, rejectedVersion: number) => Promise<{ accessToken: string; version: number }>
+  /** A token good for five more minutes. */
+  (portalId: string): Promise<VersionedToken>
+  /** For a token that HubSpot refuses though the clock does not: at most one refresh per version. */
+  renewed: (portalId: string, rejectedVersion: number) => Promise<VersionedToken>
+  /**
+   * What to go on with after HubSpot refused a token: a newer one. Unless HubSpot called it expired, it is asked first
+   * whether the app is still there.
+   * @throws {AppError} `portal_disconnected`, and what a refresh throws
+   */
+  afterRefusal: (portalId: string, refused: VersionedToken, expired: boolean) => Promise<VersionedToken>
+  /** Calls HubSpot with a token; once more with a newer one when it is refused with `token_refused`. */
+  use: <T>(portalId: string, call: (accessToken: string) => Promise<T>) => Promise<T>
 }
 
 type Deps = {
   portals: Pick<PortalStore, 'readTokens' | 'updateTokens' | 'markReconnect'>
-  oauth: Pick<OAuth, 'refresh'>
+  oauth: Pick<OAuth, 'refresh' | 'introspect'>
   log: Log
 }
 
@@ -65,18 +76,38 @@ export function createAccessToken({ portals, oauth, log }: Deps): AccessToken {
     return started
   }
 
-  const accessToken = async (portalId: string) => {
+  const accessToken = async (portalId: string): Promise<VersionedToken> => {
     const isStale = ({ secondsLeft }: TokenSet) => secondsLeft < REFRESH_MARGIN_SECONDS
     const stored = await portals.readTokens(portalId)
     const tokens = isStale(stored) ? await once(portalId, () => refresh(portalId, isStale)) : stored
     return { accessToken: tokens.accessToken, version: tokens.version }
   }
 
-  const renewed = async (portalId: string, rejectedVersion: number) => {
+  const renewed = async (portalId: string, rejectedVersion: number): Promise<VersionedToken> => {
     const isStale = ({ version }: TokenSet) => version === rejectedVersion
     const tokens = await once(`${portalId} ${rejectedVersion}`, () => refresh(portalId, isStale))
     return { accessToken: tokens.accessToken, version: tokens.version }
   }
 
-  return Object.assign(accessToken, { renewed })
+  const afterRefusal = async (portalId: string, refused: VersionedToken, expired: boolean) => {
+    if (!expired && !(await oauth.introspect(refused.accessToken)).active) {
+      await portals.markReconnect(portalId, refused.version)
+      throw new AppError('portal_disconnected', { context: { portalId } })
+    }
+    return renewed(portalId, refused.version)
+  }
+
+  const use = async <T>(portalId: string, call: (accessToken: string) => Promise<T>) => {
+    const first = await accessToken(portalId)
+    try {
+      return await call(first.accessToken)
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'token_refused') throw error
+      const isExpired = error.options.context?.category === 'EXPIRED_AUTHENTICATION'
+      const second = await afterRefusal(portalId, first, isExpired)
+      return call(second.accessToken)
+    }
+  }
+
+  return Object.assign(accessToken, { renewed, afterRefusal, use })
 }

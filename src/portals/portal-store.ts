@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import type { Database, Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
 import type { Seal } from './seal.js'
 
-export const PORTAL_STATUSES = ['connected', 'reconnect', 'disconnected'] as const
-export type PortalStatus = (typeof PORTAL_STATUSES)[number]
+/** A HubSpot account's hub id. */
+export const PortalId = z.string().regex(/^[1-9]\d{0,18}$/)
+
+const PortalStatus = z.enum(['connected', 'reconnect', 'disconnected'])
+export type PortalStatus = z.infer<typeof PortalStatus>
 
 export type Portal = {
   id: string
@@ -39,6 +43,19 @@ const LEASE_POLL_MS = 60
 const MAX_WAIT_MS = 45_000
 /** Old versions kept for the record; they are of no use once a newer one is stored. */
 const VERSIONS_KEPT = 3
+
+const MAX_LISTED = 10_000
+
+const FIELDS = {
+  id: true,
+  status: true,
+  hubDomain: true,
+  uiDomain: true,
+  timeZone: true,
+  dataHostingLocation: true,
+  scopes: true,
+  installedAt: true,
+} as const
 
 export type PortalStore = ReturnType<typeof createPortalStore>
 
@@ -98,13 +115,13 @@ export function createPortalStore(prisma: Database, seal: Seal) {
     readTokens,
 
     async find(portalId: string): Promise<Portal | undefined> {
-      const row = await prisma.portal.findUnique({ where: { id: portalId } })
-      return row ? { ...row, status: toStatus(row.status) } : undefined
+      const row = await prisma.portal.findUnique({ where: { id: portalId }, select: FIELDS })
+      return row ? { ...row, status: PortalStatus.parse(row.status) } : undefined
     },
 
-    async list(limit = 1_000): Promise<Portal[]> {
-      const rows = await prisma.portal.findMany({ orderBy: { installedAt: 'asc' }, take: limit })
-      return rows.map((row) => ({ ...row, status: toStatus(row.status) }))
+    async list(): Promise<Portal[]> {
+      const rows = await prisma.portal.findMany({ orderBy: { installedAt: 'asc' }, take: MAX_LISTED, select: FIELDS })
+      return rows.map((row) => ({ ...row, status: PortalStatus.parse(row.status) }))
     },
 
     /** Makes or renews the one row of a portal: new tokens, connected again. A refresh under way elsewhere loses. */
@@ -173,8 +190,4 @@ export function createPortalStore(prisma: Database, seal: Seal) {
       return Object.fromEntries(groups.map(({ keyId, _count }) => [keyId, _count]))
     },
   }
-}
-
-function toStatus(status: string): PortalStatus {
-  return PORTAL_STATUSES.find((known) => known === status) ?? 'disconnected'
 }

@@ -37,6 +37,11 @@ export function settingsRoutes({ sessions, portals, imports, render }: Deps): Ro
     res.send(render('settings', { portal, imports: rows, formToken: sessions.formToken(req) }))
   })
 
+  // Only who is signed in may send a form at all.
+  router.post('/settings/sign-out', async (req, _res, next) => {
+    if ((await sessions.portalOf(req)) === undefined) throw new AppError('form_forged')
+    next()
+  })
   router.post('/settings/sign-out', urlencoded({ extended: false, limit: '4kb' }), async (req, res) => {
     if (!sessions.isOurForm(req, (req.body as { formToken?: unknown } | undefined)?.formToken)) throw new AppError('form_forged')
     await sessions.signOut(req, res)

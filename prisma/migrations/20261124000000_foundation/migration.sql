@@ -65,7 +65,6 @@ CREATE TABLE "ApiKey" (
 CREATE TABLE "Grant" (
     "partnerId" TEXT NOT NULL,
     "portalId" TEXT NOT NULL,
-    "objectTypes" TEXT[],
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "endedAt" TIMESTAMPTZ(3),
 
@@ -82,13 +81,12 @@ CREATE TABLE "Import" (
     "reason" TEXT,
     "problem" JSONB,
     "request" JSONB NOT NULL,
-    "counters" JSONB NOT NULL DEFAULT '{}',
     "findingErrors" INTEGER NOT NULL DEFAULT 0,
     "findingWarnings" INTEGER NOT NULL DEFAULT 0,
     "leaseEpoch" INTEGER NOT NULL DEFAULT 0,
     "leaseUntil" TIMESTAMPTZ(3),
     "attempts" INTEGER NOT NULL DEFAULT 0,
-    "nextAttemptAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "nextAttemptAt" TIMESTAMPTZ(3) NOT NULL DEFAULT clock_timestamp(),
     "pollAt" TIMESTAMPTZ(3),
     "startedAt" TIMESTAMPTZ(3),
     "finishedAt" TIMESTAMPTZ(3),
@@ -109,7 +107,6 @@ CREATE TABLE "ImportFile" (
     "sha256" TEXT NOT NULL,
     "rows" INTEGER,
     "storeKey" TEXT,
-    "deletedAt" TIMESTAMPTZ(3),
 
     CONSTRAINT "ImportFile_pkey" PRIMARY KEY ("id")
 );
@@ -125,6 +122,7 @@ CREATE TABLE "ImportPart" (
     "intentAt" TIMESTAMPTZ(3),
     "committedAt" TIMESTAMPTZ(3),
     "cleanScans" INTEGER NOT NULL DEFAULT 0,
+    "unknownSince" TIMESTAMPTZ(3),
 
     CONSTRAINT "ImportPart_pkey" PRIMARY KEY ("id")
 );
