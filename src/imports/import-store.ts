@@ -90,7 +90,12 @@ export function createImportStore(prisma: Database) {
      */
     async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
       const { id, portalId, partnerId, keyId, request, files, findings } = input
-      await prisma.$transaction(async (tx) => {
+      const part = newId('par')
+      const counts = {
+        errors: findings.filter(({ severity }) => severity === 'error').length,
+        warnings: findings.filter(({ severity }) => severity === 'warning').length,
+      }
+      return prisma.$transaction(async (tx) => {
         // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
         // parked meanwhile parks it too.
         const [portal] = await tx.$queryRaw<{ status: string; isKeyGood: boolean }[]>`
@@ -103,7 +108,8 @@ export function createImportStore(prisma: Database) {
         if (!portal) throw new AppError('portal_not_found')
         if (!portal.isKeyGood) throw new AppError('key_invalid')
         const waits = portal.status === 'reconnect'
-        await tx.import.create({
+        const times = await tx.import.create({
+          select: { createdAt: true, updatedAt: true },
           data: {
             id,
             portalId,
@@ -112,17 +118,30 @@ export function createImportStore(prisma: Database) {
             request: request as object,
             state: waits ? 'held' : 'accepted',
             reason: waits ? 'reconnect' : null,
-            findingErrors: findings.filter(({ severity }) => severity === 'error').length,
-            findingWarnings: findings.filter(({ severity }) => severity === 'warning').length,
+            findingErrors: counts.errors,
+            findingWarnings: counts.warnings,
             files: { create: files.map((file, position) => ({ ...file, id: newId('fil'), position })) },
-            parts: { create: { id: newId('par'), position: 0 } },
+            parts: { create: { id: part, position: 0 } },
             events: { create: { type: waits ? 'held' : 'accepted' } },
             rowErrors: { create: findings.map((finding) => ({ ...finding, origin: 'finding' })) },
           },
         })
         await andThen(tx)
+        // Put together from what was just written: reading it back would double the time that an upload waits.
+        return {
+          ...times,
+          id,
+          portalId,
+          partnerId,
+          name: request.name,
+          state: waits ? 'held' : 'accepted',
+          reason: waits ? 'reconnect' : null,
+          problem: null,
+          files: files.map((file) => ({ ...file, rows: null })),
+          parts: [{ id: part, hubspotImportId: null, state: null, counters: {} }],
+          findings: counts,
+        }
       })
-      return this.read(id)
     },
 
     /** Whether an import is there, whatever became of the answer to its making. */

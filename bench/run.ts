@@ -1,0 +1,14 @@
+import { runFoundation } from './foundation.js'
+
+/** The groups of benchmarks: `npm run bench -- GROUP`. A goal that is missed is said, and fails nothing. */
+const GROUPS: Record<string, () => Promise<void>> = {
+  foundation: runFoundation,
+}
+
+const [group = ''] = process.argv.slice(2)
+const run = GROUPS[group]
+if (run) await run()
+else {
+  process.stderr.write(`npm run bench -- GROUP, where GROUP is one of: ${Object.keys(GROUPS).join(', ')}\n`)
+  process.exitCode = 64
+}
