@@ -179,8 +179,9 @@ describe('an API key', () => {
     const alone = await call(app, `/v1/me?key=${key}`)
     const beside = await call(app, `/v1/me?access_token=${key}`, withKey(key))
     const inPath = await call(app, `/v1/portals/${PORTAL}/imports/${key}`, withKey(app.key))
+    const encoded = await call(app, `/v1/nothing?key=${key.replaceAll('_', '%5F')}`)
 
-    for (const answer of [alone, beside, inPath]) {
+    for (const answer of [alone, beside, inPath, encoded]) {
       expectProblem(answer, 401, 'key_exposed')
       expect(answer.body.detail).toContain('replace it')
       expect(answer.text).not.toContain(key)

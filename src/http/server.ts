@@ -29,7 +29,10 @@ export function createHttpServer(app: RequestListener, publicUrl: string): Serve
   // The app itself says 100 Continue, once it wants the body: a refused upload is not sent at all.
   server.on('checkContinue', app)
   server.on('checkExpectation', (_req, res) => {
-    res.writeHead(417, { 'content-type': 'application/problem+json' }).end(problemJson(publicUrl, 'expectation_failed'))
+    const body = problemJson(publicUrl, 'expectation_failed')
+    // Closed, because no middleware bounds what would still be read of this request's body.
+    const headers = { 'content-type': 'application/problem+json', 'content-length': Buffer.byteLength(body), connection: 'close' }
+    res.writeHead(417, headers).end(body)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const [status, code] = BROKEN[error.code ?? ''] ?? ['400 Bad Request', 'request_malformed']

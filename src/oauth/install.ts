@@ -62,9 +62,9 @@ export async function completeInstall(deps: Deps, code: string): Promise<string>
 /** Where HubSpot wants the browser back, when that is a page of HubSpot's own; anything else would be an open redirect. */
 export function hubSpotPage(returnUrl: string | undefined, appUrl: string): string | undefined {
   if (returnUrl === undefined || !URL.canParse(returnUrl)) return undefined
-  const { protocol, hostname, origin, username, href } = new URL(returnUrl)
-  if (username !== '') return undefined
-  if (protocol === 'https:' && /^([a-z0-9-]+\.)*hubspot\.com$/.test(hostname)) return href
+  const { protocol, hostname, port, origin, username, password, href } = new URL(returnUrl)
+  if (username !== '' || password !== '') return undefined
+  if (protocol === 'https:' && port === '' && /^([a-z0-9-]+\.)*hubspot\.com$/.test(hostname)) return href
   return origin === appUrl ? href : undefined
 }
 
