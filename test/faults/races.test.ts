@@ -74,12 +74,16 @@ describe('HubSpot’s list', () => {
       await untilState(app, body, 'ambiguous')
       const reads = () =>
         app.hubspot.control.requests().filter(({ method, path }) => method === 'GET' && path.endsWith('/imports/2026-03')).length
+      // Each reading ends by setting the next: only then may the test bring that forward.
+      const isReadAndPutOff = () => app.query('SELECT 1 FROM "Import" WHERE "pollAt" > now()')
       for (let reading = 1; reading <= 4; reading++) {
+        await until(isReadAndPutOff, (rows) => rows.length === 1, 20_000)
         await app.query(`UPDATE "Import" SET "pollAt" = now() - interval '1 minute'`)
         await app.sweep()
-        await until(reads, (count) => count >= reading)
       }
+      await until(isReadAndPutOff, (rows) => rows.length === 1, 20_000)
 
+      expect(reads()).toBeGreaterThanOrEqual(4)
       expect(await app.query('SELECT "cleanScans" FROM "ImportPart"')).toEqual([{ cleanScans: 0 }])
       expect((await ask(app, body.links.self)).body.state).toBe('ambiguous')
     },

@@ -166,8 +166,8 @@ async function listFiles(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
 }
 
-/** Waits for a condition, looking again every few milliseconds; fails with the last value after ten seconds. */
-export async function until<T>(look: () => Promise<T> | T, isMet: (value: T) => boolean, timeoutMs = 10_000): Promise<T> {
+/** Waits for a condition, looking again every few milliseconds; fails with the last value after twenty seconds. */
+export async function until<T>(look: () => Promise<T> | T, isMet: (value: T) => boolean, timeoutMs = 20_000): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     const value = await look()
