@@ -8,7 +8,9 @@ export default defineConfig({
     pool: 'forks',
     // One more than the two cores of a small machine: tests mostly wait, for Postgres and for sockets.
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // A busy machine takes longer than the second that is waited for a condition by default.
+    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })
