@@ -1,10 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { serverFlags } from './stack.js'
 
 /** A line of the table: `isMet` is undefined for what is only told, not aimed at. */
 export type Measurement = { what: string; goal: string; measured: string; isMet?: boolean }
 
+/** What else the machine was busy with: two cores at a load of 4 take about twice as long. */
+const LOAD_BEFORE = loadavg()[0]?.toFixed(1)
 const FILE = new URL('../docs/performance.md', import.meta.url)
 const INTRODUCTION = `# Performance
 
@@ -31,7 +33,7 @@ export async function report(group: string, measurements: Measurement[]): Promis
 
 function describeMachine(): string {
   const memory = Math.round(totalmem() / 2 ** 30)
-  return `${cpus().length} cores, ${memory} GiB of memory, Node ${process.versions.node} on ${process.platform}`
+  return `${cpus().length} cores, ${memory} GiB of memory, Node ${process.versions.node} on ${process.platform}, load ${LOAD_BEFORE} before the start`
 }
 
 function toTable(measurements: Measurement[]): string {
