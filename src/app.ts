@@ -29,6 +29,12 @@ export function createApp(deps: Deps): Express {
     res.status(problems.length > 0 ? 503 : 200).json({ status: problems.length > 0 ? 'not ready' : 'ok', problems })
   })
 
+  app.get('/metrics', async (_req, res) => {
+    const readings = { portals: await deps.portals.countByStatus(), alarms: await deps.alarms.list() }
+    const { contentType, text } = await deps.metrics.render(readings)
+    res.set('cache-control', 'no-store').type(contentType).send(text)
+  })
+
   if (config.role !== 'worker') {
     app.use(secureHeaders(config.publicUrl.startsWith('https:')))
     app.use('/assets', express.static(ASSETS, { maxAge: '1h', index: false, redirect: false, acceptRanges: false }))

@@ -23,6 +23,8 @@ const USAGE = `Usage: npm run -s importal -- <command>
   --json                                   JSON on stdout, and nothing else
 `
 
+const ROTATED_AT_ONCE = 100
+
 type Options = { partner?: string; portal?: string; cidr?: string[]; 'expires-in-days'?: string; json?: boolean }
 type Command = (deps: Deps, options: Options, operand: string | undefined) => Promise<unknown>
 
@@ -40,7 +42,8 @@ const COMMANDS: Record<string, Command> = {
     if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) return fail('--expires-in-days must be a whole number of days.')
     const expiresAt = days === undefined ? null : new Date(Date.now() + Number(days) * 86_400_000)
     const made = await partners.createKey({ partner: partner.trim(), portalId: portal, cidrs: cidr, expiresAt })
-    return made ?? fail(`Portal ${portal} is not connected: open /oauth/install first.`)
+    if (!made) return fail(`Portal ${portal} is not connected: open /oauth/install first.`)
+    return { ...made, key: made.key.reveal() }
   },
   'keys list': async ({ partners }) => partners.listKeys(),
   'keys revoke': async ({ partners }, _options, keyId) => {
@@ -53,10 +56,17 @@ const COMMANDS: Record<string, Command> = {
     await queue.start(JOB_KINDS)
     return { migrated: true }
   },
-  'rotate-encryption': async ({ portals }) => {
-    let resealed = 0
-    for (let count = -1; count !== 0; resealed += count) count = await portals.rotateEncryption(100)
-    return { resealed, inUse: await portals.countByKey() }
+  'rotate-encryption': async ({ tokens, audit }) => {
+    const done = { rewrapped: 0, failed: [] as string[] }
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const batch = await tokens.rotateEncryption(after, ROTATED_AT_ONCE)
+      done.rewrapped += batch.rewrapped
+      done.failed.push(...batch.failed)
+      after = batch.last
+    }
+    const inUse = await tokens.countByKey()
+    await audit.record({ actor: 'operator', action: 'encryption_rotated', detail: { ...done, inUse } })
+    return { ...done, inUse }
   },
 }
 

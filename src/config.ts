@@ -2,20 +2,21 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
+import { type Secret, secret } from './secret.js'
 
 /** An encryption key of ours: 32 bytes under the name that seals carry. */
-export type EncryptionKey = { id: string; key: Buffer }
+export type EncryptionKey = { id: string; key: Secret<Buffer> }
 
 /** Everything the environment may say. The first encryption key is the current one. */
 export type Config = Readonly<{
   port: number
   publicUrl: string
-  databaseUrl: string | undefined
+  databaseUrl: Secret | undefined
   dataDir: string
   filesUrl: string
   hubspot: Readonly<{
     clientId: string
-    clientSecret: string
+    clientSecret: Secret
     scopes: readonly string[]
     optionalScopes: readonly string[]
     apiUrl: string
@@ -23,7 +24,7 @@ export type Config = Readonly<{
     apiVersion: string
   }>
   encryptionKeys: readonly EncryptionKey[]
-  sessionSecret: string
+  sessionSecret: Secret
   role: 'all' | 'web' | 'worker'
   maxUploadBytes: number
   ambiguousWindowSeconds: number
@@ -65,7 +66,7 @@ const encryptionKeys = z.string().transform((text, ctx) => {
     ctx.addIssue({ code: 'custom', message: 'must not name a key id twice' })
     return z.NEVER
   }
-  return keys
+  return keys.map(({ id, key }): EncryptionKey => ({ id, key: secret(key) }))
 })
 
 /** Every variable, in the order of the README. What has no default and is not optional must be set. */
@@ -188,12 +189,12 @@ function toConfig(env: z.output<typeof Environment>): Config {
   return Object.freeze({
     port: env.PORT,
     publicUrl: env.PUBLIC_URL ?? `http://localhost:${env.PORT}`,
-    databaseUrl: env.DATABASE_URL,
+    databaseUrl: env.DATABASE_URL === undefined ? undefined : secret(env.DATABASE_URL),
     dataDir,
     filesUrl: env.FILES_URL ?? pathToFileURL(resolve(dataDir, 'files')).href,
     hubspot: Object.freeze({
       clientId: env.HUBSPOT_CLIENT_ID,
-      clientSecret: env.HUBSPOT_CLIENT_SECRET,
+      clientSecret: secret(env.HUBSPOT_CLIENT_SECRET),
       scopes: env.HUBSPOT_SCOPES,
       optionalScopes: env.HUBSPOT_OPTIONAL_SCOPES,
       apiUrl: env.HUBSPOT_API_URL,
@@ -201,7 +202,7 @@ function toConfig(env: z.output<typeof Environment>): Config {
       apiVersion: env.HUBSPOT_API_VERSION,
     }),
     encryptionKeys: env.ENCRYPTION_KEYS,
-    sessionSecret: env.SESSION_SECRET,
+    sessionSecret: secret(env.SESSION_SECRET),
     role: env.ROLE,
     maxUploadBytes: env.MAX_UPLOAD_BYTES,
     ambiguousWindowSeconds: env.AMBIGUOUS_WINDOW_SECONDS,

@@ -4,27 +4,35 @@ import { createFileStore } from './files/file-store.js'
 import { createViews } from './http/views.js'
 import { createHubSpot } from './hubspot/hubspot.js'
 import { createOAuth } from './hubspot/oauth.js'
+import { createDisconnectionStore } from './imports/disconnection-store.js'
+import { createErasureStore } from './imports/erasure-store.js'
 import { createImportStore } from './imports/import-store.js'
 import { createSubmissionStore } from './imports/submission-store.js'
 import { createTrackingStore } from './imports/tracking-store.js'
-import { createLog } from './log.js'
+import { createLog, type Log } from './log.js'
+import { createMetrics } from './metrics.js'
 import { createOAuthStates } from './oauth/state.js'
 import { createPartnerStore } from './partners/partner-store.js'
 import { createAccessToken } from './portals/access-token.js'
+import { createAlarmStore } from './portals/alarm-store.js'
+import { createAuditStore } from './portals/audit-store.js'
 import { createPortalStore } from './portals/portal-store.js'
 import { createSeal } from './portals/seal.js'
 import { createSessions } from './portals/session.js'
+import { createTokenStore } from './portals/token-store.js'
 import { createQueue } from './queue/queue.js'
 
 export type Deps = Awaited<ReturnType<typeof createDeps>>
 
 /** Opens and wires everything, in the one place where that is done. `databaseUrl` is the embedded server's when none is configured. */
-export async function createDeps(config: Config, databaseUrl: string) {
-  const log = createLog(config.logLevel)
+export async function createDeps(config: Config, databaseUrl: string, log: Log = createLog(config.logLevel)) {
   const prisma = openDatabase(databaseUrl)
   const files = await createFileStore(config.filesUrl)
   const oauth = createOAuth(config)
-  const portals = createPortalStore(prisma, createSeal(config.encryptionKeys))
+  const metrics = createMetrics()
+  const alarms = createAlarmStore(prisma)
+  const portals = createPortalStore(prisma)
+  const tokens = createTokenStore(prisma, createSeal(config.encryptionKeys, config.hubspot.clientId))
   let isDraining = false
 
   return {
@@ -32,14 +40,20 @@ export async function createDeps(config: Config, databaseUrl: string) {
     log,
     files,
     oauth,
+    metrics,
+    alarms,
     portals,
+    tokens,
+    audit: createAuditStore(prisma),
     queue: createQueue({ connectionString: databaseUrl, log }),
     hubspot: createHubSpot(config.hubspot),
-    accessToken: createAccessToken({ portals, oauth, log }),
+    accessToken: createAccessToken({ portals, tokens, alarms, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
     imports: createImportStore(prisma),
     submissions: createSubmissionStore(prisma),
     tracking: createTrackingStore(prisma),
+    disconnections: createDisconnectionStore(prisma),
+    erasures: createErasureStore(prisma),
     states: createOAuthStates(prisma),
     sessions: createSessions(prisma, config),
     render: createViews(),
@@ -53,7 +67,7 @@ export async function createDeps(config: Config, databaseUrl: string) {
     async notReady(): Promise<string[]> {
       const checks = [
         isDraining ? 'draining' : undefined,
-        await prisma.$queryRaw`SELECT 1 FROM "Portal" LIMIT 1`.then(() => undefined).catch(() => 'database'),
+        await portals.ping().catch(() => 'database'),
         await files.check().catch(() => 'files'),
       ]
       return checks.filter((problem) => typeof problem === 'string')

@@ -5,6 +5,7 @@ import { openDatabaseServer } from './db/database-server.js'
 import { checkDurability } from './db/durability.js'
 import { createDeps } from './deps.js'
 import { createHubSpot } from './hubspot/hubspot.js'
+import { type Alarm, describeAlarm } from './portals/alarm-store.js'
 
 /** One thing the doctor looked at; `fix` says what to do when it is not in order. */
 export type Check = { name: string; ok: boolean; found: string; fix?: string }
@@ -69,6 +70,11 @@ async function checkHubSpot({ hubspot }: Config): Promise<Check> {
   return { name: 'HubSpot', ok: reached, found: `${hubspot.apiUrl} ${reached ? 'answers' : 'does not answer'}`, fix }
 }
 
+function toFinding(alarm: Alarm): { found: string; fix: string } {
+  const { what, fix } = describeAlarm(alarm)
+  return { found: `${what}; ${alarm.count} times since ${alarm.firstAt.toISOString()}`, fix }
+}
+
 async function checkDatabase(config: Config): Promise<Check[]> {
   const fix = 'Check DATABASE_URL, or DATA_DIR for the embedded Postgres.'
   const database = await openDatabaseServer({ ...config, role: 'cli', log: () => undefined }).catch((error: Error) => error)
@@ -76,8 +82,10 @@ async function checkDatabase(config: Config): Promise<Check[]> {
   const deps = await createDeps({ ...config, logLevel: 'silent' }, database.url)
   try {
     const { version, unsafe, skewSeconds } = await checkDurability(database.url)
-    const sealedBy = await deps.portals.countByKey()
+    const sealedBy = await deps.tokens.countByKey()
     const unknown = Object.keys(sealedBy).filter((id) => !config.encryptionKeys.some((key) => key.id === id))
+    const alarms = (await deps.alarms.list()).map((alarm) => ({ name: alarm.kind, ok: false, ...toFinding(alarm) }))
+    const trail = await deps.audit.verify()
     return [
       { name: 'database', ok: true, found: `Postgres ${version}, migrated${database.isEmbedded ? ', embedded' : ''}` },
       {
@@ -98,6 +106,13 @@ async function checkDatabase(config: Config): Promise<Check[]> {
         found: unknown.length === 0 ? `${config.encryptionKeys.length} configured` : `stored tokens need ${unknown.join(', ')}`,
         fix: 'Put the missing keys back into ENCRYPTION_KEYS, then run rotate-encryption.',
       },
+      {
+        name: 'audit trail',
+        ok: trail.broken === null,
+        found: trail.broken ? `broken at event ${trail.broken.id}: ${trail.broken.why}` : `${trail.events} events, unbroken`,
+        fix: 'Somebody changed the database by hand: compare it with a backup and with the log.',
+      },
+      ...alarms,
     ]
   } finally {
     await deps.close()

@@ -1,13 +1,21 @@
 import type { Deps } from './deps.js'
 import { advancePortal } from './imports/advance.js'
-import { advancePortalJob, reconcilePortalJob, trackPortalJob } from './imports/portal-jobs.js'
+import { destroyOverdueTokens, finishDisconnect } from './imports/disconnect.js'
+import {
+  advancePortalJob,
+  checkAccessJob,
+  disconnectPortalJob,
+  reconcilePortalJob,
+  trackPortalJob,
+} from './imports/portal-jobs.js'
 import { reconcilePortal } from './imports/reconcile.js'
 import { recoverImports } from './imports/recover.js'
 import { trackPortal } from './imports/track.js'
+import { checkAccess } from './oauth/check-access.js'
 import { handler, type JobHandler } from './queue/queue.js'
 
 /** Every kind of job there is: all processes must know them, to queue them. */
-export const JOB_KINDS = [advancePortalJob, trackPortalJob, reconcilePortalJob]
+export const JOB_KINDS = [advancePortalJob, trackPortalJob, reconcilePortalJob, disconnectPortalJob, checkAccessJob]
 
 /** Every background job, and what it does. */
 export function jobHandlers(deps: Deps): JobHandler[] {
@@ -15,12 +23,19 @@ export function jobHandlers(deps: Deps): JobHandler[] {
     handler(advancePortalJob, ({ portalId }) => advancePortal(deps, portalId)),
     handler(trackPortalJob, ({ portalId }) => trackPortal(deps, portalId)),
     handler(reconcilePortalJob, ({ portalId }) => reconcilePortal(deps, portalId)),
+    handler(disconnectPortalJob, ({ portalId }) => finishDisconnect(deps, portalId)),
+    handler(checkAccessJob, ({ portalId }) => checkAccess(deps, portalId)),
   ]
 }
 
+/** With a sweep every ten seconds, 4,500 portals are asked about every quarter of an hour. */
+const CHECKS_A_SWEEP = 50
+
 /** What every worker does again and again, whoever else does it too. */
 export async function sweep(deps: Deps): Promise<void> {
+  await destroyOverdueTokens(deps)
   await recoverImports(deps)
+  for (const portalId of await deps.portals.claimDueChecks(CHECKS_A_SWEEP)) await deps.queue.enqueue(checkAccessJob, { portalId })
   await deps.states.sweep()
   await deps.sessions.sweep()
 }

@@ -44,6 +44,11 @@ async function main(): Promise<void> {
   })
 
   const deps = await createDeps(config, database.url)
+  const missingKeys = await describeMissingKeys(deps)
+  if (missingKeys !== undefined) {
+    await database.stop()
+    return end(EXIT_CONFIG, missingKeys)
+  }
   await deps.queue.start(JOB_KINDS)
   const server = createHttpServer(createApp(deps), config.publicUrl)
   const listening = await listen(server, config.port)
@@ -91,6 +96,17 @@ function keepSweeping(deps: Deps): () => Promise<void> {
     isStopped = true
     return running
   }
+}
+
+/** An encryption key that is still needed is not to be dropped unnoticed: its portals could never be opened again. */
+async function describeMissingKeys({ tokens, config }: Deps): Promise<string | undefined> {
+  const inUse = Object.entries(await tokens.countByKey())
+  const missing = inUse.filter(([id]) => !config.encryptionKeys.some((key) => key.id === id))
+  if (missing.length === 0) return undefined
+  const lines = missing.map(
+    ([id, count]) => `  key "${id}" still wraps the data keys of ${count} portal${count === 1 ? '' : 's'}`,
+  )
+  return `Importal cannot start: ENCRYPTION_KEYS lacks what is still in use.\n\n${lines.join('\n')}\n\nPut it back behind the current key, run: npm run -s importal -- rotate-encryption, and drop it when that says so.\n`
 }
 
 /** Resolves to why it cannot listen, or undefined. */

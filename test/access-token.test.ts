@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { openDatabase } from '../src/db/prisma.js'
 import { createOAuth } from '../src/hubspot/oauth.js'
+import { createMetrics } from '../src/metrics.js'
 import { createAccessToken } from '../src/portals/access-token.js'
+import { createAlarmStore } from '../src/portals/alarm-store.js'
 import { createPortalStore } from '../src/portals/portal-store.js'
 import { createSeal } from '../src/portals/seal.js'
+import { createTokenStore } from '../src/portals/token-store.js'
+import { secret } from '../src/secret.js'
 import { PORTAL, type TestApp, testApp } from './support/app.js'
 
 const silent = { fatal() {}, error() {}, warn() {}, info() {}, debug() {} }
@@ -11,9 +15,12 @@ const silent = { fatal() {}, error() {}, warn() {}, info() {}, debug() {} }
 /** What another process would have: its own connections, its own single flight. */
 function anotherProcess(app: TestApp) {
   const prisma = openDatabase(app.databaseUrl, 5)
-  const portals = createPortalStore(prisma, createSeal(app.config.encryptionKeys))
-  const accessToken = createAccessToken({ portals, oauth: createOAuth(app.config), log: silent })
-  return { accessToken, portals, close: () => prisma.$disconnect() }
+  const tokens = createTokenStore(prisma, createSeal(app.config.encryptionKeys, app.config.hubspot.clientId))
+  const portals = createPortalStore(prisma)
+  const alarms = createAlarmStore(prisma)
+  const oauth = createOAuth(app.config)
+  const accessToken = createAccessToken({ portals, tokens, alarms, oauth, metrics: createMetrics(), log: silent })
+  return { accessToken, tokens, close: () => prisma.$disconnect() }
 }
 
 const expire = (app: TestApp, portalId = PORTAL) =>
@@ -28,9 +35,9 @@ describe('an access token', () => {
   it('is what was stored, without asking HubSpot, while it is good for five more minutes', async () => {
     const app = await testApp({ work: false })
 
-    const { accessToken } = await app.deps.accessToken(PORTAL)
+    const { accessToken } = await app.deps.accessToken(PORTAL, 'check')
 
-    expect(accessToken).toMatch(/^(na|eu)1-/)
+    expect(accessToken.reveal()).toMatch(/^(na|eu)1-/)
     expect(refreshes(app)).toBe(0)
   })
 
@@ -41,23 +48,23 @@ describe('an access token', () => {
     await expire(app)
 
     const answers = await Promise.all(
-      processes.flatMap(({ accessToken }) => Array.from({ length: 64 }, () => accessToken(PORTAL))),
+      processes.flatMap(({ accessToken }) => Array.from({ length: 64 }, () => accessToken(PORTAL, 'check'))),
     )
     await Promise.all(processes.map(({ close }) => close()))
 
     expect(refreshes(app)).toBe(1)
-    expect(new Set(answers.map((answer) => `${answer.version} ${answer.accessToken}`)).size).toBe(1)
+    expect(new Set(answers.map((answer) => `${answer.version} ${answer.accessToken.reveal()}`)).size).toBe(1)
     expect(answers[0]?.version).toBe(2)
   })
 
   it('that HubSpot calls expired is renewed once per version, whoever was refused', async () => {
     const app = await testApp({ work: false })
     const other = anotherProcess(app)
-    const { version } = await app.deps.accessToken(PORTAL)
+    const { version } = await app.deps.accessToken(PORTAL, 'check')
 
     const renewed = await Promise.all(
       [app.deps.accessToken, other.accessToken].flatMap((token) =>
-        Array.from({ length: 20 }, () => token.renewed(PORTAL, version)),
+        Array.from({ length: 20 }, () => token.renewed(PORTAL, 'check', version)),
       ),
     )
     await other.close()
@@ -70,33 +77,34 @@ describe('an access token', () => {
     const app = await testApp({ work: false })
     await expire(app)
 
-    const { accessToken } = await app.deps.accessToken(PORTAL)
+    const { accessToken } = await app.deps.accessToken(PORTAL, 'check')
 
-    expect((await app.deps.portals.readTokens(PORTAL)).accessToken).toBe(accessToken)
+    expect((await app.deps.tokens.read(PORTAL, 'check')).accessToken.reveal()).toBe(accessToken.reveal())
   })
 
   it('keeps the refresh token and the scopes that an answer leaves out', async () => {
     const app = await testApp({ work: false })
-    const before = await app.deps.portals.readTokens(PORTAL)
+    const before = await app.deps.tokens.read(PORTAL, 'check')
     app.hubspot.control.settings({ omitFromTokenAnswer: ['refresh_token', 'scopes', 'hub_id'] })
     await expire(app)
 
-    await app.deps.accessToken(PORTAL)
+    await app.deps.accessToken(PORTAL, 'check')
 
-    const after = await app.deps.portals.readTokens(PORTAL)
-    expect(after).toMatchObject({ version: 2, refreshToken: before.refreshToken, scopes: before.scopes })
+    const after = await app.deps.tokens.read(PORTAL, 'check')
+    expect(after).toMatchObject({ version: 2, scopes: before.scopes })
+    expect(after.refreshToken.reveal()).toBe(before.refreshToken.reveal())
   })
 
   it('takes over a refresh token that HubSpot rotates', async () => {
     const app = await testApp({ work: false })
     app.hubspot.control.settings({ rotateRefreshTokens: true })
     await expire(app)
-    await app.deps.accessToken(PORTAL)
+    await app.deps.accessToken(PORTAL, 'check')
     await expire(app)
 
-    await app.deps.accessToken(PORTAL)
+    await app.deps.accessToken(PORTAL, 'check')
 
-    expect((await app.deps.portals.readTokens(PORTAL)).version).toBe(3)
+    expect((await app.deps.tokens.read(PORTAL, 'check')).version).toBe(3)
   })
 
   it.each([
@@ -110,9 +118,9 @@ describe('an access token', () => {
     app.hubspot.control.settings({ tokenLifetimeSeconds: said })
     await expire(app)
 
-    await app.deps.accessToken(PORTAL)
+    await app.deps.accessToken(PORTAL, 'check')
 
-    const { secondsLeft } = await app.deps.portals.readTokens(PORTAL)
+    const { secondsLeft } = await app.deps.tokens.read(PORTAL, 'check')
     expect(secondsLeft).toBeGreaterThan(believed - 30)
     expect(secondsLeft).toBeLessThanOrEqual(believed)
   })
@@ -125,7 +133,7 @@ describe('an access token', () => {
     })
     await expire(app)
 
-    await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'oauth_portal_mismatch' })
+    await expect(app.deps.accessToken(PORTAL, 'check')).rejects.toMatchObject({ code: 'oauth_portal_mismatch' })
     expect(await versions(app)).toEqual([{ version: 1 }])
   })
 })
@@ -136,7 +144,7 @@ describe('whoever refreshes', () => {
     await expire(app)
     await app.query(`UPDATE "Portal" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + interval '1 second'`)
 
-    const { version } = await app.deps.accessToken(PORTAL)
+    const { version } = await app.deps.accessToken(PORTAL, 'check')
 
     expect(version).toBe(2)
     expect(refreshes(app)).toBe(1)
@@ -149,12 +157,12 @@ describe('whoever refreshes', () => {
     const paused = new Promise<void>((resolve) => {
       letGo = resolve
     })
-    const tokens = { accessToken: 'late', refreshToken: 'late', scopes: [], expiresInSeconds: 1_800 }
+    const tokens = { accessToken: secret('late'), refreshToken: secret('late'), scopes: [], expiresInSeconds: 1_800 }
     let hasBegun = () => {}
     const begun = new Promise<void>((resolve) => {
       hasBegun = resolve
     })
-    const late = other.portals.updateTokens(PORTAL, async () => {
+    const late = other.tokens.update(PORTAL, 'check', async () => {
       hasBegun()
       await paused
       return tokens
@@ -163,13 +171,13 @@ describe('whoever refreshes', () => {
     await app.query(`UPDATE "Portal" SET "leaseUntil" = now() - interval '1 second'`)
     await expire(app)
 
-    const fresh = await app.deps.accessToken(PORTAL)
+    const fresh = await app.deps.accessToken(PORTAL, 'check')
     letGo()
     const seen = await late
     await other.close()
 
-    expect(seen.accessToken).toBe(fresh.accessToken)
-    expect((await app.deps.portals.readTokens(PORTAL)).accessToken).toBe(fresh.accessToken)
+    expect(seen.accessToken.reveal()).toBe(fresh.accessToken.reveal())
+    expect((await app.deps.tokens.read(PORTAL, 'check')).accessToken.reveal()).toBe(fresh.accessToken.reveal())
   })
 })
 
@@ -181,7 +189,7 @@ describe('a refused refresh', () => {
     app.hubspot.control.fault({ on: 'token', do: { status: 400, body: { status: code, error: 'invalid_grant' } } })
     await expire(app)
 
-    await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'portal_disconnected' })
+    await expect(app.deps.accessToken(PORTAL, 'check')).rejects.toMatchObject({ code: 'portal_disconnected' })
     expect(await status(app)).toBe('reconnect')
   })
 
@@ -192,7 +200,7 @@ describe('a refused refresh', () => {
       app.hubspot.control.fault({ on: 'token', do: { status: 400, body: { status: code, error: 'invalid_client' } } })
       await expire(app)
 
-      await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'oauth_misconfigured' })
+      await expect(app.deps.accessToken(PORTAL, 'check')).rejects.toMatchObject({ code: 'oauth_misconfigured' })
       expect(await status(app)).toBe('connected')
     },
   )
@@ -210,25 +218,8 @@ describe('a refused refresh', () => {
     app.hubspot.control.fault({ on: 'token', do: fault })
     await expire(app)
 
-    await expect(app.deps.accessToken(PORTAL)).rejects.toMatchObject({ code: 'hubspot_unavailable' })
+    await expect(app.deps.accessToken(PORTAL, 'check')).rejects.toMatchObject({ code: 'hubspot_unavailable' })
     expect(await status(app)).toBe('connected')
-    expect((await app.deps.accessToken(PORTAL)).version).toBe(2)
-  })
-})
-
-describe('rotate-encryption', () => {
-  it('seals every stored token with the current key, so that the old one can go', async () => {
-    const app = await testApp({ work: false })
-    const newer = { id: 'newer', key: Buffer.alloc(32, 9) }
-    const prisma = openDatabase(app.databaseUrl, 2)
-    const before = await app.deps.portals.readTokens(PORTAL)
-    const both = createPortalStore(prisma, createSeal([newer, ...app.config.encryptionKeys]))
-
-    expect(await both.rotateEncryption(100)).toBe(1)
-
-    expect(await both.countByKey()).toEqual({ newer: 1 })
-    const after = await createPortalStore(prisma, createSeal([newer])).readTokens(PORTAL)
-    expect(after.refreshToken).toBe(before.refreshToken)
-    await prisma.$disconnect()
+    expect((await app.deps.accessToken(PORTAL, 'check')).version).toBe(2)
   })
 })

@@ -11,7 +11,7 @@ const LAYERS = [
   ['intake', 'mappings', 'partners'],
   ['portals'],
   ['hubspot', 'queue', 'files', 'http', 'db'],
-  ['errors', 'config', 'log'],
+  ['errors', 'config', 'log', 'metrics', 'secret'],
 ]
 
 // Rows whose members may import one another all the same: what wires everything, and what everything stands on.

@@ -129,13 +129,13 @@ describe('an install', () => {
     const browser = openBrowser(app)
     const unused = new URL((await browser.go('/oauth/install')).location).searchParams.get('state') ?? ''
     await browser.install()
-    const { accessToken, refreshToken } = await app.deps.portals.readTokens(PORTAL)
+    const { accessToken, refreshToken } = await app.deps.tokens.read(PORTAL, 'check')
     const session = browser.cookies.get('importal')?.split('.')[0] ?? ''
 
     const dump = await dumpDatabase(app)
 
     expect(dump).toContain(PORTAL)
-    for (const secret of [accessToken, refreshToken, session, unused]) {
+    for (const secret of [accessToken.reveal(), refreshToken.reveal(), session, unused]) {
       expect(secret.length).toBeGreaterThan(20)
       for (const encoding of ['utf8', 'hex', 'base64', 'base64url'] as const)
         expect(dump).not.toContain(Buffer.from(secret).toString(encoding))
@@ -146,14 +146,14 @@ describe('an install', () => {
     const app = await testApp({ install: false, work: false })
     const browser = openBrowser(app)
     await browser.install()
-    const before = await app.deps.portals.readTokens(PORTAL)
+    const before = await app.deps.tokens.read(PORTAL, 'check')
 
     const again = await browser.install()
 
     expect(again.status).toBe(302)
-    const after = await app.deps.portals.readTokens(PORTAL)
-    expect(after.accessToken).not.toBe(before.accessToken)
-    expect(after.refreshToken).not.toBe(before.refreshToken)
+    const after = await app.deps.tokens.read(PORTAL, 'check')
+    expect(after.accessToken.reveal()).not.toBe(before.accessToken.reveal())
+    expect(after.refreshToken.reveal()).not.toBe(before.refreshToken.reveal())
     expect(await app.query('SELECT "id", "tokenVersion" FROM "Portal"')).toEqual([{ id: PORTAL, tokenVersion: 2 }])
     expect(await app.query('SELECT 1 FROM "Session"')).toHaveLength(1)
   })

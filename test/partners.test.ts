@@ -71,7 +71,7 @@ const keyIdOf = (key: string) => `key_${key.split('_')[2]}`
 /** A key with another secret and a right checksum. */
 function withWrongSecret(key: string): string {
   const [, , id] = key.split('_')
-  const [, , , secretAndCrc = ''] = createKey().text.split('_')
+  const [, , , secretAndCrc = ''] = createKey().text.reveal().split('_')
   const head = `imp_live_${id}_${secretAndCrc.slice(0, 43)}`
   return head + checksum(head)
 }
@@ -152,7 +152,7 @@ describe('an API key', () => {
   })
 
   it('D6.118: is refused alike when its id is unknown, its secret wrong, its checksum bad, or it is no key', async () => {
-    const unknown = createKey().text
+    const unknown = createKey().text.reveal()
     const wrongSecret = withWrongSecret(app.key)
     const badChecksum = app.key.slice(0, -1) + (app.key.endsWith('0') ? '1' : '0')
 
@@ -237,7 +237,7 @@ describe('an API key', () => {
 
   it('that is not good uploads nothing', async () => {
     const answers = []
-    for (const key of ['', 'hello', createKey().text, withWrongSecret(app.key)])
+    for (const key of ['', 'hello', createKey().text.reveal(), withWrongSecret(app.key)])
       answers.push(await uploadFile(app, { key: key || ' ' }))
 
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401])
@@ -261,7 +261,7 @@ describe('a key that must not be used any more', () => {
       await call(app, '/v1/portals', withKey(app.key)),
       await call(app, `/v1/portals/${PORTAL}/imports`, withKey(app.key)),
     ]
-    const unknown = await call(app, '/v1/me', withKey(createKey().text))
+    const unknown = await call(app, '/v1/me', withKey(createKey().text.reveal()))
     const upload = await uploadFile(app)
 
     for (const answer of answers) {

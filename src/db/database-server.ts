@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import type { Secret } from '../secret.js'
 import { type Role, startEmbeddedPostgres } from './embedded-postgres.js'
 import { applyMigrations } from './migrate.js'
 
@@ -7,11 +8,11 @@ export type DatabaseServer = { url: string; isEmbedded: boolean; lost: Promise<E
 
 export const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 
-type Options = { databaseUrl: string | undefined; dataDir: string; role: Role; log: (message: string) => void }
+type Options = { databaseUrl: Secret | undefined; dataDir: string; role: Role; log: (message: string) => void }
 
 /** Finds the configured Postgres, or starts the embedded one in the data folder, and brings its tables up to date. */
 export async function openDatabaseServer({ databaseUrl, dataDir, role, log }: Options): Promise<DatabaseServer> {
-  const server = databaseUrl === undefined ? await embedded(dataDir, role, log) : external(databaseUrl)
+  const server = databaseUrl === undefined ? await embedded(dataDir, role, log) : external(databaseUrl.reveal())
   try {
     await applyMigrations({ connectionString: server.url, dir: MIGRATIONS, log })
   } catch (error) {

@@ -86,7 +86,10 @@ export type CreateOutcome =
   | { outcome: 'refused'; detail: string; correlationId: string | null }
   /** Certainly not created. */
   | { outcome: 'retry'; afterSeconds: number; why: string }
-  | { outcome: 'held'; reason: 'scope' | 'quota' | 'migration' | 'busy'; afterSeconds: number; detail: string }
+  | { outcome: 'held'; reason: 'quota' | 'migration'; afterSeconds: number; detail: string }
+  | { outcome: 'held'; reason: 'scope'; afterSeconds: number; detail: string; scopes: string[] }
+  /** The address of the API itself is wrong: the operator's to put right. */
+  | { outcome: 'held'; reason: 'busy'; afterSeconds: number; detail: string; status: number }
   /** Certainly not created, and the token is to blame. */
   | { outcome: 'unauthorized'; expired: boolean }
   /** HubSpot may or may not have the import. */
@@ -95,6 +98,8 @@ export type CreateOutcome =
 const QUOTA_RETRY_SECONDS = 15 * 60
 const MIGRATION_RETRY_SECONDS = 10 * 60
 const BROKEN_RETRY_SECONDS = 10 * 60
+/** It goes on by itself once the portal was connected again; until then a try is hardly ever worth it. */
+const SCOPE_RETRY_SECONDS = 60 * 60
 const TRANSIENT_RETRY_SECONDS = 1
 const LOCKED_RETRY_SECONDS = 2
 
@@ -113,15 +118,13 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
     return made ? { outcome: 'submitted', import: made } : { outcome: 'ambiguous', why: `status ${status} without an import` }
   }
   if (status === 401) return { outcome: 'unauthorized', expired: error?.category === 'EXPIRED_AUTHENTICATION' }
-  if (status === 403 && error?.category === 'MISSING_SCOPES')
-    return {
-      outcome: 'held',
-      reason: 'scope',
-      afterSeconds: BROKEN_RETRY_SECONDS,
-      detail: `${detail} ${missingScopes(error)}`.trim(),
-    }
+  if (status === 403 && error?.category === 'MISSING_SCOPES') {
+    const scopes = missingScopes(error)
+    const missing = scopes.length > 0 ? `${detail} Missing: ${scopes.join(', ')}.` : detail
+    return { outcome: 'held', reason: 'scope', afterSeconds: SCOPE_RETRY_SECONDS, detail: missing, scopes }
+  }
   if (status === 404 || (status >= 300 && status < 400))
-    return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail }
+    return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail, status }
   if (status === 423) return { outcome: 'retry', afterSeconds: LOCKED_RETRY_SECONDS, why: 'locked' }
   if (status === 429) return classifyLimit(answer, error, detail)
   if (status === 477)
@@ -136,7 +139,9 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
 /** The wait that an answer asks for, between a second and a day; `fallbackSeconds` when it asks for nothing sensible. */
 export function retryAfter({ headers }: Pick<Answer, 'headers'>, fallbackSeconds: number): number {
   const text = headers['retry-after'] ?? ''
-  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000
+  // A date is HubSpot's, and so is the clock it is compared with.
+  const now = Date.parse(headers.date ?? '') || Date.now()
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - now) / 1000
   if (!Number.isFinite(seconds) || seconds <= 0) return fallbackSeconds
   return Math.min(Math.ceil(seconds), 86_400)
 }
@@ -155,7 +160,7 @@ function describe(error: HubSpotError | undefined): string | undefined {
   return messages.length > 0 ? [...new Set(messages)].join(' ').slice(0, MAX_TEXT_LENGTH).toWellFormed() : undefined
 }
 
-function missingScopes(error: HubSpotError): string {
-  const scopes = (error.errors ?? []).flatMap(({ context }) => context?.requiredGranularScopes ?? [])
-  return scopes.length > 0 ? `Missing: ${[...new Set(scopes)].join(', ')}.` : ''
+/** The scopes that an error of HubSpot's names as missing. */
+export function missingScopes(error: HubSpotError | undefined): string[] {
+  return [...new Set((error?.errors ?? []).flatMap(({ context }) => context?.requiredGranularScopes ?? []))]
 }

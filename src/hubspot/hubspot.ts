@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { AppError } from '../errors.js'
+import type { Secret } from '../secret.js'
 import {
   AccountDetails,
   type CreateOutcome,
@@ -8,6 +9,7 @@ import {
   HubSpotImport,
   HubSpotImportPage,
   HubSpotRowErrorPage,
+  missingScopes,
   parseBody,
   retryAfter,
 } from './answers.js'
@@ -17,7 +19,7 @@ import { type Answer, type Call, send } from './send.js'
 export type OutgoingFile = { name: string; format: string; bytes: number; sha256: string; read: () => AsyncIterable<Buffer> }
 
 export type CreateInput = {
-  accessToken: string
+  accessToken: Secret
   importRequest: Record<string, unknown>
   files: OutgoingFile[]
   /** Called once, when everything but the closing bytes has been sent and every hash was right. A rejection aborts. */
@@ -45,18 +47,18 @@ export type HubSpot = ReturnType<typeof createHubSpot>
 
 /**
  * The calls we make of HubSpot's API, one function each. All but `createImport` throw `token_refused` (401),
- * `scope_missing` (403), `hubspot_busy` (423, 429, 477) or `hubspot_unavailable` (everything else).
+ * `scope_missing` (403), `hubspot_busy` (423, 429), `hubspot_migrating` (477) or `hubspot_unavailable` (everything else).
  *
  * @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide
  */
 export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersion: string }) {
   const importsUrl = (path = '') => new URL(`/crm/imports/${apiVersion}${path}`, apiUrl)
 
-  async function get(url: URL, accessToken: string): Promise<Answer> {
+  async function get(url: URL, accessToken: Secret): Promise<Answer> {
     const call: Call = {
       url,
       method: 'GET',
-      headers: { authorization: `Bearer ${accessToken}` },
+      headers: { authorization: `Bearer ${accessToken.reveal()}` },
       keepAlive: true,
       idleMs: CALL_DEADLINE_MS,
       deadlineMs: CALL_DEADLINE_MS,
@@ -84,7 +86,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
           url: importsUrl(),
           method: 'POST',
           headers: {
-            authorization: `Bearer ${accessToken}`,
+            authorization: `Bearer ${accessToken.reveal()}`,
             'content-type': contentType,
             'content-length': String(contentLength),
           },
@@ -103,7 +105,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
     },
 
     /** One page of the imports this app made in the portal. */
-    async listImports(accessToken: string, after?: string) {
+    async listImports(accessToken: Secret, after?: string) {
       const url = importsUrl()
       url.searchParams.set('limit', String(IMPORT_PAGE_LIMIT))
       if (after !== undefined) url.searchParams.set('after', after)
@@ -113,7 +115,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
     },
 
     /** One import, or undefined when HubSpot no longer knows it. */
-    async findImport(accessToken: string, hubspotImportId: string): Promise<HubSpotImport | undefined> {
+    async findImport(accessToken: Secret, hubspotImportId: string): Promise<HubSpotImport | undefined> {
       const answer = await get(importsUrl(`/${encodeURIComponent(hubspotImportId)}`), accessToken).catch((error: unknown) => {
         // A 404 for any other reason is about the address, not about the import.
         if (error instanceof AppError && error.options.context?.category === 'OBJECT_NOT_FOUND') return undefined
@@ -126,7 +128,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
     },
 
     /** One page of what HubSpot reports about an import's rows. */
-    async listRowErrors(accessToken: string, hubspotImportId: string, after?: string) {
+    async listRowErrors(accessToken: Secret, hubspotImportId: string, after?: string) {
       const url = importsUrl(`/${encodeURIComponent(hubspotImportId)}/errors`)
       url.searchParams.set('limit', String(ERROR_PAGE_LIMIT))
       url.searchParams.set('includeErrorMessage', 'true')
@@ -151,8 +153,23 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
       )
     },
 
+    /** Takes the app out of the portal: its admins are told by HubSpot, and every token of ours ends. */
+    async uninstall(accessToken: Secret): Promise<void> {
+      const answer = await send({
+        url: new URL(`/appinstalls/${apiVersion}/external-install`, apiUrl),
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${accessToken.reveal()}` },
+        keepAlive: false,
+        idleMs: CALL_DEADLINE_MS,
+        deadlineMs: CALL_DEADLINE_MS,
+      }).catch((cause: unknown) => {
+        throw new AppError('hubspot_unavailable', { cause })
+      })
+      if (answer.status < 200 || answer.status >= 300) throw toAppError(answer)
+    },
+
     /** What the portal's account says about itself. */
-    async accountDetails(accessToken: string): Promise<AccountDetails> {
+    async accountDetails(accessToken: Secret): Promise<AccountDetails> {
       const answer = await get(new URL(`/account-info/${apiVersion}/details`, apiUrl), accessToken)
       const details = parseBody(AccountDetails, answer.body)
       if (!details) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable account details' } })
@@ -162,10 +179,12 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
 }
 
 function toAppError(answer: Answer): AppError {
-  const context = { status: answer.status, category: parseBody(HubSpotError, answer.body)?.category }
+  const error = parseBody(HubSpotError, answer.body)
+  const context = { status: answer.status, category: error?.category }
   if (answer.status === 401) return new AppError('token_refused', { context })
-  if (answer.status === 403) return new AppError('scope_missing', { context })
-  if ([423, 429, 477].includes(answer.status))
+  if (answer.status === 403) return new AppError('scope_missing', { context: { ...context, scopes: missingScopes(error) } })
+  if (answer.status === 477) return new AppError('hubspot_migrating', { retryAfterSeconds: retryAfter(answer, 600), context })
+  if ([423, 429].includes(answer.status))
     return new AppError('hubspot_busy', { retryAfterSeconds: retryAfter(answer, 10), context })
   return new AppError('hubspot_unavailable', { context })
 }

@@ -4,20 +4,25 @@ import { AuthorizationCode } from 'simple-oauth2'
 import { z } from 'zod'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
+import { type Secret, secret } from '../secret.js'
 import { parseBody } from './answers.js'
-import { send } from './send.js'
+import { type Answer, send } from './send.js'
 
 /** A pair as HubSpot gave it. What HubSpot left out is undefined: the caller keeps what it had. */
 export type TokenAnswer = {
-  accessToken: string
-  refreshToken: string | undefined
+  accessToken: Secret
+  refreshToken: Secret | undefined
   expiresInSeconds: number
   hubId: string | undefined
   scopes: string[] | undefined
 }
 
 /** What HubSpot says about a token of ours. */
-export type Introspection = { active: false } | { active: true; hubId: string; scopes: string[]; hubDomain: string | null }
+export type Introspection =
+  | { active: false }
+  | { active: true; hubId: string; appId: string | null; scopes: string[]; hubDomain: string | null }
+
+export type TokenKind = 'access_token' | 'refresh_token'
 
 // The library prints whole requests, secrets included, when DEBUG names it or everything.
 const debugged = debug.disable()
@@ -44,6 +49,7 @@ const IntrospectionBody = z.union([
   z.object({
     active: z.literal(true),
     hub_id: HubId,
+    app_id: HubId.nullish().catch(null),
     scopes: z.array(z.string()).catch([]),
     hub_domain: z.string().nullish().catch(null),
   }),
@@ -52,7 +58,7 @@ const IntrospectionBody = z.union([
 export type OAuth = ReturnType<typeof createOAuth>
 
 /**
- * HubSpot's side of OAuth: the authorize URL, code → tokens, refresh, introspection.
+ * HubSpot's side of OAuth: the authorize URL, code → tokens, refresh, introspection, revocation.
  *
  * Three kinds of failure are told apart by the body, not the status: `portal_disconnected` (the portal took our access
  * away), `oauth_misconfigured` (our own credentials or settings are refused: nobody is disconnected) and
@@ -64,7 +70,7 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
   const redirectUri = `${publicUrl}/oauth/callback`
   const tokenPath = `/oauth/${hubspot.apiVersion}/token`
   const client = new AuthorizationCode({
-    client: { id: hubspot.clientId, secret: hubspot.clientSecret },
+    client: { id: hubspot.clientId, secret: hubspot.clientSecret.reveal() },
     auth: {
       tokenHost: hubspot.apiUrl,
       tokenPath,
@@ -73,6 +79,29 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
     options: { bodyFormat: 'form', authorizationMethod: 'body' },
     http: { timeout: TIMEOUT_MS, maxBytes: MAX_ANSWER_BYTES },
   })
+
+  /** Asks one of the token endpoint's neighbours about a token. */
+  async function askAbout(action: 'introspect' | 'revoke', token: Secret, kind: TokenKind): Promise<Answer> {
+    const form = new URLSearchParams({
+      client_id: hubspot.clientId,
+      client_secret: hubspot.clientSecret.reveal(),
+      token: token.reveal(),
+      token_type_hint: kind,
+    })
+    const answer = await send({
+      url: new URL(`${tokenPath}/${action}`, hubspot.apiUrl),
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: Readable.from([form.toString()]),
+      keepAlive: false,
+      idleMs: TIMEOUT_MS,
+      deadlineMs: TIMEOUT_MS,
+    }).catch((cause: unknown) => {
+      throw new AppError('hubspot_unavailable', { cause })
+    })
+    if (answer.status >= 200 && answer.status < 300) return answer
+    throw toAppError(refusalOf(answer), 'hubspot_unavailable')
+  }
 
   return {
     /** Where a browser consents; scopes are joined by `%20`, never `+`. */
@@ -88,8 +117,8 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
     },
 
     /** A code's tokens. @throws {AppError} `oauth_code_refused`, `oauth_answer_invalid`, `oauth_misconfigured`, `hubspot_unavailable` */
-    async exchangeCode(code: string): Promise<TokenAnswer> {
-      const body = await client.getToken({ code, redirect_uri: redirectUri }).catch((error: unknown) => {
+    async exchangeCode(code: Secret): Promise<TokenAnswer> {
+      const body = await client.getToken({ code: code.reveal(), redirect_uri: redirectUri }).catch((error: unknown) => {
         throw toAppError(error, 'oauth_code_refused')
       })
       const tokens = toTokens(body.token)
@@ -98,8 +127,8 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
     },
 
     /** A new pair. @throws {AppError} `portal_disconnected`, `oauth_misconfigured`, `hubspot_unavailable` */
-    async refresh(refreshToken: string): Promise<TokenAnswer> {
-      const old = client.createToken({ refresh_token: refreshToken })
+    async refresh(refreshToken: Secret): Promise<TokenAnswer> {
+      const old = client.createToken({ refresh_token: refreshToken.reveal() })
       const body = await old.refresh().catch((error: unknown) => {
         throw toAppError(error, 'hubspot_unavailable')
       })
@@ -108,30 +137,28 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
       return tokens
     },
 
-    /** What HubSpot says about an access token: a revoked or unknown one is not active. @throws {AppError} `hubspot_unavailable` */
-    async introspect(accessToken: string): Promise<Introspection> {
-      const form = new URLSearchParams({
-        client_id: hubspot.clientId,
-        client_secret: hubspot.clientSecret,
-        token: accessToken,
-        token_type_hint: 'access_token',
-      })
-      const answer = await send({
-        url: new URL(`${tokenPath}/introspect`, hubspot.apiUrl),
-        method: 'POST',
-        headers: { 'content-type': 'application/x-www-form-urlencoded' },
-        body: Readable.from([form.toString()]),
-        keepAlive: false,
-        idleMs: TIMEOUT_MS,
-        deadlineMs: TIMEOUT_MS,
-      }).catch((cause: unknown) => {
-        throw new AppError('hubspot_unavailable', { cause })
-      })
-      const body = answer.status === 200 ? parseBody(IntrospectionBody, answer.body) : undefined
+    /**
+     * What HubSpot says about a token: a revoked or unknown one is not active.
+     * @throws {AppError} `oauth_misconfigured`, `hubspot_unavailable`
+     */
+    async introspect(token: Secret, kind: TokenKind = 'access_token'): Promise<Introspection> {
+      const answer = await askAbout('introspect', token, kind)
+      const body = parseBody(IntrospectionBody, answer.body)
       if (!body)
         throw new AppError('hubspot_unavailable', { context: { status: answer.status, why: 'unreadable introspection' } })
       if (!body.active) return { active: false }
-      return { active: true, hubId: body.hub_id, scopes: body.scopes, hubDomain: body.hub_domain ?? null }
+      const { hub_id: hubId, app_id: appId = null, scopes, hub_domain: hubDomain = null } = body
+      return { active: true, hubId, appId, scopes, hubDomain }
+    },
+
+    /**
+     * Ends a refresh token at HubSpot; one that is unknown there is fine.
+     * @throws {AppError} `oauth_misconfigured`, `hubspot_unavailable`
+     */
+    async revoke(refreshToken: Secret): Promise<void> {
+      await askAbout('revoke', refreshToken, 'refresh_token').catch((error: unknown) => {
+        if (!(error instanceof AppError) || error.code !== 'portal_disconnected') throw error
+      })
     },
   }
 }
@@ -141,6 +168,11 @@ const DISCONNECTED = ['BAD_REFRESH_TOKEN', 'BAD_HUB']
 const MISCONFIGURED = ['BAD_REDIRECT_URI', 'BAD_CLIENT_ID', 'BAD_CLIENT_SECRET', 'BAD_SCOPES', 'BAD_GRANT_TYPE']
 
 const RefusalBody = z.object({ status: z.string().optional().catch(undefined), error: z.string().optional().catch(undefined) })
+
+/** An answer of ours in the shape of the library's error. */
+function refusalOf({ status, body }: Answer) {
+  return { data: { payload: parseBody(RefusalBody, body) }, output: { statusCode: status } }
+}
 
 /** `grantCode` is what an unexplained `invalid_grant` means. The library's error holds the request, secrets included: it is not passed on. */
 function toAppError(thrown: unknown, grantCode: 'oauth_code_refused' | 'hubspot_unavailable'): AppError {
@@ -162,8 +194,8 @@ function toTokens(token: unknown): TokenAnswer | undefined {
   if (!body) return undefined
   const seconds = Number.isFinite(body.expires_in) ? (body.expires_in ?? 0) : DEFAULT_LIFETIME_SECONDS
   return {
-    accessToken: body.access_token,
-    refreshToken: body.refresh_token,
+    accessToken: secret(body.access_token),
+    refreshToken: body.refresh_token === undefined ? undefined : secret(body.refresh_token),
     expiresInSeconds: Math.round(Math.min(Math.max(seconds, LIFETIME_SECONDS.min), LIFETIME_SECONDS.max)),
     hubId: body.hub_id,
     scopes: body.scopes,

@@ -83,8 +83,8 @@ const FIELDS = {
 export function createImportStore(prisma: Database) {
   return {
     /**
-     * Makes an import with its files, one part, its findings and, by `andThen`, its job, all or nothing. It waits for a
-     * reconnect from the start when the portal does.
+     * Makes an import with its files, one part, its findings and, by `andThen`, its job, all or nothing. It waits from
+     * the start when the portal does.
      *
      * @throws {AppError} `portal_not_found`, `key_invalid`: no longer what they were when the upload began
      */
@@ -98,8 +98,8 @@ export function createImportStore(prisma: Database) {
       return prisma.$transaction(async (tx) => {
         // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
         // parked meanwhile parks it too.
-        const [portal] = await tx.$queryRaw<{ status: string; isKeyGood: boolean }[]>`
-          SELECT p."status", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood"
+        const [portal] = await tx.$queryRaw<{ status: string; pausedUntil: Date | null; isKeyGood: boolean }[]>`
+          SELECT p."status", CASE WHEN p."pausedUntil" > now() THEN p."pausedUntil" END AS "pausedUntil", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood"
           FROM "ApiKey" k
           JOIN "Partner" a ON a."id" = k."partnerId"
           JOIN "Grant" g ON g."partnerId" = a."id" AND g."portalId" = ${portalId} AND g."endedAt" IS NULL
@@ -107,16 +107,15 @@ export function createImportStore(prisma: Database) {
           WHERE k."id" = ${keyId} AND a."id" = ${partnerId} FOR SHARE`
         if (!portal) throw new AppError('portal_not_found')
         if (!portal.isKeyGood) throw new AppError('key_invalid')
-        const waits = portal.status === 'reconnect'
-        const state = waits ? 'held' : 'accepted'
-        const reason = waits ? 'reconnect' : null
+        const reason = portal.status === 'reconnect' ? 'reconnect' : portal.pausedUntil ? 'migration' : null
+        const state = reason ? 'held' : 'accepted'
         const rows = files.map((file, position) => ({ ...file, id: newId('fil'), position }))
         // One statement: a sender waits for every round trip.
         const [times] = await tx.$queryRaw<{ createdAt: Date; updatedAt: Date }[]>`
           WITH made AS (
-            INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "findingErrors", "findingWarnings")
+            INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt", "findingErrors", "findingWarnings")
             VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${state}, ${reason},
-                    ${counts.errors}, ${counts.warnings})
+                    coalesce(${portal.pausedUntil}::timestamptz, clock_timestamp()), ${counts.errors}, ${counts.warnings})
             RETURNING "createdAt", "updatedAt"
           ), file AS (
             INSERT INTO "ImportFile" ("id", "importId", "position", "name", "format", "bytes", "sha256", "storeKey")

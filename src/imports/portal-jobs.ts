@@ -24,6 +24,24 @@ export const trackPortalJob = job({
   expiresAfterSeconds: 10 * 60,
 })
 
+/** One for every portal that was disconnected: what there is still to do for it. */
+export const disconnectPortalJob = job({
+  name: 'disconnect-portal',
+  payload: PortalPayload,
+  oneAtATime,
+  concurrency: 2,
+  expiresAfterSeconds: 10 * 60,
+})
+
+/** One for every portal that HubSpot is to be asked about: whether our access still holds. */
+export const checkAccessJob = job({
+  name: 'check-access',
+  payload: PortalPayload,
+  oneAtATime,
+  concurrency: 2,
+  expiresAfterSeconds: 5 * 60,
+})
+
 /** One for every reading of HubSpot's list that a lost answer waits for. */
 export const reconcilePortalJob = job({
   name: 'reconcile-portal',

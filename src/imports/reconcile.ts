@@ -19,7 +19,7 @@ const WATCH_SECONDS = 60
 type Deps = {
   tracking: Pick<TrackingStore, 'listAmbiguous' | 'adopt' | 'recordCleanScan' | 'sendAgain' | 'postpone'>
   hubspot: Pick<HubSpot, 'listImports'>
-  accessToken: AccessToken
+  accessToken: Pick<AccessToken, 'use'>
   queue: Pick<Queue, 'enqueue'>
   config: Pick<Config, 'ambiguousWindowSeconds'>
   log: Log
@@ -45,7 +45,23 @@ export async function reconcilePortal(deps: Deps, portalId: string): Promise<voi
     return undefined
   })
   if (!found) return
+  const unseen = await adoptFound(deps, portalId, ambiguous, found)
+  if (unseen.length > 0) await waitOrSendAgain(deps, portalId, unseen)
+}
 
+/** Looks once for what HubSpot has of a portal that is just being disconnected: nothing is waited for, nothing sent again. */
+export async function reconcileOnce(deps: Deps, portalId: string): Promise<void> {
+  const ambiguous = await deps.tracking.listAmbiguous(portalId)
+  if (ambiguous.length > 0) await adoptFound(deps, portalId, ambiguous, await findMarked(deps, portalId, ambiguous))
+}
+
+/** Takes over what carries a marker; resolves to what was not seen. */
+async function adoptFound(
+  { tracking, queue, log }: Deps,
+  portalId: string,
+  ambiguous: AmbiguousImport[],
+  found: Map<string, HubSpotImport[]>,
+): Promise<AmbiguousImport[]> {
   const unseen: AmbiguousImport[] = []
   for (const lost of ambiguous) {
     const matches = (found.get(lost.id) ?? []).sort(oldestFirst)
@@ -62,7 +78,7 @@ export async function reconcilePortal(deps: Deps, portalId: string): Promise<voi
       problem ? PROBLEMS.hubspot_duplicate.title : 'adopted',
     )
   }
-  if (unseen.length > 0) await waitOrSendAgain(deps, portalId, unseen)
+  return unseen
 }
 
 async function waitOrSendAgain(
@@ -94,7 +110,7 @@ async function findMarked(
   let after: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
     const from = after
-    const next = await accessToken.use(portalId, (token) => hubspot.listImports(token, from))
+    const next = await accessToken.use(portalId, 'reconcile', (token) => hubspot.listImports(token, from))
     for (const [id, matches] of found) {
       const isKnown = (made: HubSpotImport) => matches.some((match) => match.id === made.id)
       matches.push(...next.imports.filter((made) => isMarked(made, id) && !isKnown(made)))

@@ -1,14 +1,20 @@
 import type { FileStore } from '../files/file-store.js'
 import type { Log } from '../log.js'
+import type { PortalStore } from '../portals/portal-store.js'
 import type { Queue } from '../queue/queue.js'
-import { advancePortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
+import type { DisconnectionStore } from './disconnection-store.js'
+import { advancePortalJob, disconnectPortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
 import type { SubmissionStore } from './submission-store.js'
 
 /** An upload that wrote nothing for so long is dead. */
 const UNFINISHED_FILE_MS = 10 * 60_000
+/** A disconnection takes less, unless whoever was about it died. */
+const STALLED_SECONDS = 15
 
 type Deps = {
-  submissions: Pick<SubmissionStore, 'recoverExpired' | 'holdUnconnected' | 'releaseConnected' | 'listStalled'>
+  submissions: Pick<SubmissionStore, 'recoverExpired' | 'holdUnready' | 'releaseConnected' | 'listStalled'>
+  disconnections: Pick<DisconnectionStore, 'cancelWaiting'>
+  portals: Pick<PortalStore, 'listUnerased'>
   files: Pick<FileStore, 'sweepUnfinished'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
@@ -20,12 +26,15 @@ const JOBS = { advance: advancePortalJob, track: trackPortalJob, reconcile: reco
  * Takes up what dead processes left: expired claims, imports that nobody moves any more, half-written files. Run again and
  * again, on every worker, for as long as it lives: a start-up step would miss what dies later.
  */
-export async function recoverImports({ submissions, files, queue, log }: Deps): Promise<void> {
+export async function recoverImports({ submissions, disconnections, portals, files, queue, log }: Deps): Promise<void> {
   for (const { portalId, state } of await submissions.recoverExpired()) {
     log.warn({ portalId, state }, 'took over an import from a process that stopped')
     await queue.enqueue(state === 'ambiguous' ? reconcilePortalJob : advancePortalJob, { portalId })
   }
-  await submissions.holdUnconnected()
+  await disconnections.cancelWaiting()
+  for (const { portalId, seconds } of await portals.listUnerased())
+    if (seconds > STALLED_SECONDS) await queue.enqueue(disconnectPortalJob, { portalId })
+  await submissions.holdUnready()
   await submissions.releaseConnected()
   for (const { portalId, kind } of await submissions.listStalled()) await queue.enqueue(JOBS[kind], { portalId })
   const removed = await files.sweepUnfinished(UNFINISHED_FILE_MS)

@@ -9,7 +9,7 @@ export type Claim = { importId: string; partId: string; epoch: number; attempts:
 /** What becomes of a claimed import that HubSpot certainly has not got. */
 export type Settlement =
   | { state: 'accepted'; afterSeconds: number; why: string }
-  | { state: 'held'; reason: HeldReason; afterSeconds: number; why: string }
+  | { state: 'held'; reason: HeldReason; afterSeconds: number; why: string; problem?: Problem }
   | { state: 'failed' | 'needs_review'; problem: Problem }
 
 /** HubSpot runs this many imports of a portal at a time and defers the rest. */
@@ -41,7 +41,7 @@ export function createSubmissionStore(prisma: Database) {
             SELECT "partnerId", max("startedAt") AS last FROM "Import" WHERE "portalId" = ${portalId} GROUP BY "partnerId"
           ), next AS (
             SELECT i."id" FROM "Import" i
-            JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'connected'
+            JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'connected' AND coalesce(p."pausedUntil" <= now(), true)
             JOIN starts s ON s."partnerId" IS NOT DISTINCT FROM i."partnerId"
             WHERE i."portalId" = ${portalId} AND i."nextAttemptAt" <= now()
               AND (i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('scope', 'quota', 'migration', 'busy')))
@@ -108,7 +108,7 @@ export function createSubmissionStore(prisma: Database) {
     async settle({ importId, partId, epoch }: Claim, settlement: Settlement): Promise<void> {
       const { state } = settlement
       const waits = 'why' in settlement ? settlement : undefined
-      const problem = 'problem' in settlement ? JSON.stringify(settlement.problem) : null
+      const problem = settlement.state === 'accepted' || !settlement.problem ? null : JSON.stringify(settlement.problem)
       await prisma.$transaction(async (tx) => {
         const own = await tx.$executeRaw`
           UPDATE "Import" SET "state" = ${state}, "reason" = ${'reason' in settlement ? settlement.reason : null},
@@ -119,7 +119,7 @@ export function createSubmissionStore(prisma: Database) {
         if (own === 0) return
         await tx.$executeRaw`UPDATE "ImportPart" SET "committedAt" = NULL WHERE "id" = ${partId}`
         const reason = 'reason' in settlement ? { reason: settlement.reason } : {}
-        const why = waits ? { why: waits.why } : 'problem' in settlement ? { why: settlement.problem.code } : {}
+        const why = { why: 'why' in settlement ? settlement.why : settlement.problem.code }
         await recordEvent(tx, importId, state, { ...reason, ...why })
       })
     },
@@ -159,17 +159,21 @@ export function createSubmissionStore(prisma: Database) {
       })
     },
 
-    /** Parks whatever is ready in portals that are not: they wait for a reconnect. */
-    async holdUnconnected(): Promise<void> {
+    /** Parks whatever is ready in portals that are not: they wait for a reconnect, or for HubSpot to have moved them. */
+    async holdUnready(): Promise<void> {
       await prisma.$executeRaw`
-        UPDATE "Import" i SET "state" = 'held', "reason" = 'reconnect', "updatedAt" = now()
-        FROM "Portal" p WHERE p."id" = i."portalId" AND p."status" = 'reconnect' AND i."state" = 'accepted'`
+        UPDATE "Import" i SET "state" = 'held', "updatedAt" = now(),
+          "reason" = CASE WHEN p."status" = 'reconnect' THEN 'reconnect' ELSE 'migration' END,
+          "nextAttemptAt" = greatest(i."nextAttemptAt", p."pausedUntil")
+        FROM "Portal" p
+        WHERE p."id" = i."portalId" AND i."state" = 'accepted'
+          AND (p."status" = 'reconnect' OR (p."status" = 'connected' AND p."pausedUntil" > now()))`
     },
 
     /** Makes held imports of the portal ready again; resolves to how many. */
     async releaseHeld(portalId: string, reasons: HeldReason[]): Promise<number> {
       return prisma.$executeRaw`
-        UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "nextAttemptAt" = now(), "updatedAt" = now()
+        UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "problem" = NULL, "nextAttemptAt" = now(), "updatedAt" = now()
         WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" = ANY(${reasons})`
     },
 

@@ -4,7 +4,10 @@ import type { CreateOutcome } from '../hubspot/answers.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from '../portals/access-token.js'
+import type { AlarmStore } from '../portals/alarm-store.js'
+import type { PortalStore } from '../portals/portal-store.js'
 import type { Queue } from '../queue/queue.js'
+import type { Secret } from '../secret.js'
 import { markerOf } from './import-request.js'
 import type { ImportStore, StoredImport } from './import-store.js'
 import { reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
@@ -15,10 +18,12 @@ const RECONCILE_AFTER_SECONDS = 1
 
 export type SubmitDeps = {
   imports: Pick<ImportStore, 'read'>
-  submissions: Pick<SubmissionStore, 'renew' | 'commit' | 'recordSubmitted' | 'settle' | 'markAmbiguous' | 'holdUnconnected'>
+  submissions: Pick<SubmissionStore, 'renew' | 'commit' | 'recordSubmitted' | 'settle' | 'markAmbiguous' | 'holdUnready'>
   files: Pick<FileStore, 'read'>
   hubspot: Pick<HubSpot, 'createImport'>
   accessToken: AccessToken
+  portals: Pick<PortalStore, 'pause' | 'recordMissingScopes'>
+  alarms: Pick<AlarmStore, 'raise' | 'end'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
 }
@@ -42,6 +47,7 @@ export async function submitImport(deps: SubmitDeps, claim: Claim): Promise<Subm
       await submissions.recordSubmitted(claim, outcome.import, (tx) =>
         queue.enqueue(trackPortalJob, { portalId }, { tx, afterSeconds: 1 }),
       )
+      await deps.alarms.end('api_path_unknown')
       log.info({ ...fields, hubspotImportId: outcome.import.id }, 'submitted')
       return { freesSlotAfterSeconds: undefined }
     case 'ambiguous':
@@ -56,11 +62,25 @@ export async function submitImport(deps: SubmitDeps, claim: Claim): Promise<Subm
     default: {
       const settlement = toSettlement(outcome, claim.attempts)
       await submissions.settle(claim, settlement)
-      if (settlement.state === 'held' && settlement.reason === 'reconnect') await submissions.holdUnconnected()
+      if (outcome.outcome === 'held') await tellPortal(deps, portalId, outcome)
+      if (settlement.state === 'held') await submissions.holdUnready()
       log.warn({ ...fields, ...settlement }, 'not submitted')
       return { freesSlotAfterSeconds: 'afterSeconds' in settlement ? settlement.afterSeconds : 0 }
     }
   }
+}
+
+/** What held one import holds up all of its portal, or even all portals. */
+async function tellPortal(
+  { portals, alarms, log }: SubmitDeps,
+  portalId: string,
+  held: Extract<CreateOutcome, { outcome: 'held' }>,
+): Promise<void> {
+  if (held.reason === 'migration') await portals.pause(portalId, held.afterSeconds)
+  if (held.reason === 'scope') await portals.recordMissingScopes(portalId, held.scopes)
+  if (held.reason !== 'busy') return
+  log.error({ portalId, status: held.status }, 'HubSpot does not know the address of its API: check HUBSPOT_API_*')
+  await alarms.raise('api_path_unknown', { status: held.status })
 }
 
 /** Ways in which it ends before HubSpot is asked, beside those of HubSpot's answer. */
@@ -73,16 +93,18 @@ type Outcome =
 /** Sends once, and once again when HubSpot refused the token and there is a better one. */
 async function sendWithToken(deps: SubmitDeps, claim: Claim, made: StoredImport): Promise<Outcome> {
   const { accessToken } = deps
-  const first = await accessToken(made.portalId)
+  const first = await accessToken(made.portalId, 'submit')
   const outcome = await send(deps, claim, made, first.accessToken)
   if (outcome.outcome !== 'unauthorized') return outcome
 
-  const second = await accessToken.afterRefusal(made.portalId, first, outcome.expired)
+  const second = await accessToken.afterRefusal(made.portalId, 'submit', first, outcome.expired)
   const again = await send(deps, claim, made, second.accessToken)
-  return again.outcome === 'unauthorized' ? { outcome: 'retry', afterSeconds: 60, why: 'status 401 with a new token' } : again
+  if (again.outcome !== 'unauthorized') return again
+  if (again.expired) return { outcome: 'retry', afterSeconds: 60, why: 'HubSpot called a new token expired' }
+  return accessToken.afterSecondRefusal(made.portalId, second)
 }
 
-async function send(deps: SubmitDeps, claim: Claim, made: StoredImport, accessToken: string): Promise<CreateOutcome> {
+async function send(deps: SubmitDeps, claim: Claim, made: StoredImport, accessToken: Secret): Promise<CreateOutcome> {
   const { submissions, hubspot, files } = deps
   const lost = new AbortController()
   const renewal = setInterval(
@@ -121,6 +143,8 @@ function toOutcome(error: unknown): Outcome {
     case 'portal_disconnected':
     case 'portal_not_found':
       return { outcome: 'disconnected' }
+    case 'hubspot_migrating':
+      return { outcome: 'held', reason: 'migration', afterSeconds: options.retryAfterSeconds ?? 60, detail: PROBLEMS[code].title }
     default:
       return { outcome: 'retry', afterSeconds: options.retryAfterSeconds ?? 1, why: code }
   }
@@ -136,8 +160,13 @@ function toSettlement(outcome: Exclude<Outcome, { outcome: 'submitted' | 'ambigu
       return { state: 'needs_review', problem: { code: outcome.code, detail: PROBLEMS[outcome.code].title, correlationId: null } }
     case 'disconnected':
       return { state: 'held', reason: 'reconnect', afterSeconds: 0, why: 'HubSpot took our access away' }
-    case 'held':
-      return { state: 'held', reason: outcome.reason, afterSeconds: outcome.afterSeconds, why: outcome.detail.slice(0, 500) }
+    case 'held': {
+      const { reason, afterSeconds } = outcome
+      const why = outcome.detail.slice(0, 500)
+      const held = { state: 'held', reason, afterSeconds, why } as const
+      // The only wait that its sender can do something about, by asking the portal's admin.
+      return reason === 'scope' ? { ...held, problem: { code: 'scope_missing', detail: why, correlationId: null } } : held
+    }
     case 'retry': {
       const backoff = Math.min(2 ** Math.min(attempts, 16), MAX_BACKOFF_SECONDS) * (0.5 + Math.random() / 2)
       return { state: 'accepted', afterSeconds: Math.ceil(Math.max(outcome.afterSeconds, backoff)), why: outcome.why }

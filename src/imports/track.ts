@@ -17,7 +17,7 @@ type Deps = {
   imports: Pick<ImportStore, 'read' | 'recordRowErrors'>
   tracking: Pick<TrackingStore, 'listRunning' | 'recordProgress' | 'recordUnknown' | 'postpone' | 'finish'>
   hubspot: Pick<HubSpot, 'listImports' | 'findImport' | 'listRowErrors'>
-  accessToken: AccessToken
+  accessToken: Pick<AccessToken, 'use'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
 }
@@ -46,13 +46,13 @@ export async function trackPortal(deps: Deps, portalId: string): Promise<void> {
 
 /** Mostly they are all on HubSpot's first page; whatever is not is asked for by itself. */
 async function listNewest({ accessToken, hubspot }: Deps, portalId: string): Promise<HubSpotImport[]> {
-  return accessToken.use(portalId, async (token) => (await hubspot.listImports(token)).imports).catch(() => [])
+  return accessToken.use(portalId, 'track', async (token) => (await hubspot.listImports(token)).imports).catch(() => [])
 }
 
 async function followOne(deps: Deps, portalId: string, ours: RunningImport, listed: HubSpotImport[]): Promise<void> {
   const theirs =
     listed.find(({ id }) => id === ours.hubspotImportId) ??
-    (await deps.accessToken.use(portalId, (token) => deps.hubspot.findImport(token, ours.hubspotImportId)))
+    (await deps.accessToken.use(portalId, 'track', (token) => deps.hubspot.findImport(token, ours.hubspotImportId)))
   if (theirs) await follow(deps, portalId, ours, theirs)
   else await followUnknown(deps, portalId, ours)
 }
@@ -113,7 +113,7 @@ async function fetchRowErrors(
   let after: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
     const from = after
-    const next = await accessToken.use(portalId, (token) => hubspot.listRowErrors(token, hubspotImportId, from))
+    const next = await accessToken.use(portalId, 'track', (token) => hubspot.listRowErrors(token, hubspotImportId, from))
     await imports.recordRowErrors(made, partId, next.errors)
     if (next.after === undefined) return
     if (next.after === after) break

@@ -5,35 +5,47 @@ import type { OAuth } from '../hubspot/oauth.js'
 import { resumeImports } from '../imports/advance.js'
 import type { SubmissionStore } from '../imports/submission-store.js'
 import type { Log } from '../log.js'
-import type { PortalStore } from '../portals/portal-store.js'
+import type { AlarmStore } from '../portals/alarm-store.js'
+import type { TokenStore } from '../portals/token-store.js'
 import type { Queue } from '../queue/queue.js'
+import type { Secret } from '../secret.js'
 
 type Deps = {
   config: Pick<Config, 'hubspot'>
   oauth: Pick<OAuth, 'exchangeCode' | 'introspect'>
   hubspot: Pick<HubSpot, 'accountDetails'>
-  portals: Pick<PortalStore, 'connect'>
+  tokens: Pick<TokenStore, 'connect'>
+  alarms: Pick<AlarmStore, 'raise' | 'end'>
   submissions: Pick<SubmissionStore, 'releaseHeld'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
 }
 
+/** A code, who brought it, and the portal that the install was begun for, if it was begun for one. */
+type Input = { code: Secret; actor: 'admin' | 'hubspot'; wantedPortalId: string | null }
+
 /**
  * Turns HubSpot's code into a connected portal, and resolves to its id. Whose tokens they are is what HubSpot says of
  * them, twice: nothing in the URL is believed. Nothing is stored unless everything is there.
  *
- * @throws {AppError} `oauth_code_refused`, `oauth_answer_invalid`, `oauth_portal_mismatch`, `oauth_scopes_missing` (with
- *   the missing ones in `errors`), `oauth_misconfigured`, `hubspot_unavailable`
+ * @throws {AppError} `oauth_code_refused`, `oauth_answer_invalid`, `oauth_portal_mismatch`, `oauth_other_portal`,
+ *   `oauth_scopes_missing` (with the missing ones in `errors`), `portal_disconnecting`, `oauth_misconfigured`,
+ *   `hubspot_unavailable`
  */
-export async function completeInstall(deps: Deps, code: string): Promise<string> {
-  const tokens = await deps.oauth.exchangeCode(code)
+export async function completeInstall(deps: Deps, { code, actor, wantedPortalId }: Input): Promise<string> {
+  const tokens = await deps.oauth.exchangeCode(code).catch((error: unknown) => tellOperator(deps, error))
   const { accessToken, refreshToken, hubId, expiresInSeconds } = tokens
   if (refreshToken === undefined) throw new AppError('oauth_answer_invalid', { context: { why: 'no refresh token' } })
 
   const token = await deps.oauth.introspect(accessToken)
   if (!token.active) throw new AppError('oauth_answer_invalid', { context: { why: 'the new token is not active' } })
   const portalId = token.hubId
-  if (hubId !== undefined && hubId !== portalId) throw new AppError('oauth_portal_mismatch', { context: { hubId, portalId } })
+  if (hubId !== undefined && hubId !== portalId)
+    await tellOperator(deps, new AppError('oauth_portal_mismatch', { context: { hubId, portalId } }))
+  if (wantedPortalId !== null && wantedPortalId !== portalId)
+    throw new AppError('oauth_other_portal', {
+      detail: `This connection was begun for account ${wantedPortalId}, but account ${portalId} was chosen at HubSpot. Nothing was changed.`,
+    })
 
   const scopes = tokens.scopes ?? token.scopes
   refuseMissingScopes(deps.config.hubspot.scopes, scopes)
@@ -49,14 +61,23 @@ export async function completeInstall(deps: Deps, code: string): Promise<string>
     accountType: account.accountType ?? null,
     dataHostingLocation: account.dataHostingLocation ?? null,
   }
-  await deps.portals.connect(
-    portalId,
-    { accessToken, refreshToken, scopes, expiresInSeconds },
-    { hubDomain: token.hubDomain, ...details },
-  )
+  const pair = { accessToken, refreshToken, scopes, expiresInSeconds }
+  await deps.tokens.connect(portalId, pair, { appId: token.appId, hubDomain: token.hubDomain, ...details }, actor)
+  await deps.alarms.end('credentials_refused')
   await resumeImports(deps, portalId)
   deps.log.info({ portalId }, 'portal connected')
   return portalId
+}
+
+/** What no admin can put right is an alarm of the operator's. */
+async function tellOperator({ alarms, log }: Deps, error: unknown): Promise<never> {
+  const { code, options } = error instanceof AppError ? error : new AppError('internal')
+  if (code === 'oauth_misconfigured') await alarms.raise('credentials_refused', { ...options.context })
+  if (code === 'oauth_portal_mismatch') {
+    log.error({ ...options.context }, 'HubSpot named two different accounts for the same tokens')
+    await alarms.raise('portal_mismatch', { ...options.context })
+  }
+  throw error
 }
 
 /** Where HubSpot wants the browser back, when that is a page of HubSpot's own; anything else would be an open redirect. */

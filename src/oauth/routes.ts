@@ -5,14 +5,16 @@ import { AppError } from '../errors.js'
 import { onlyMethods } from '../http/problem.js'
 import type { Render } from '../http/views.js'
 import type { OAuth } from '../hubspot/oauth.js'
-import { PortalId } from '../portals/portal-store.js'
+import { PortalId, type PortalStore } from '../portals/portal-store.js'
 import type { Sessions } from '../portals/session.js'
+import { secret } from '../secret.js'
 import { completeInstall, hubSpotPage } from './install.js'
 import type { OAuthStates } from './state.js'
 
 type Deps = Parameters<typeof completeInstall>[0] & {
   config: Pick<Config, 'hubspot' | 'publicUrl'>
   oauth: Pick<OAuth, 'authorizeUrl'>
+  portals: Pick<PortalStore, 'ping'>
   states: OAuthStates
   sessions: Sessions
   render: Render
@@ -26,7 +28,7 @@ const Text = (max: number) =>
 
 /** One value each, of a bounded length, without control characters: anything else was not sent by HubSpot. */
 const CallbackQuery = z.object({
-  code: Text(2_000).optional(),
+  code: Text(2_000).transform(secret).optional(),
   state: Text(200).optional(),
   returnUrl: Text(4_000).optional(),
   step: z.enum(['authorize', 'finalize']).optional().catch(undefined),
@@ -65,7 +67,9 @@ export function oauthRoutes(deps: Deps): Router {
     // HubSpot started the install: a code alone stores the portal's tokens but never signs a browser in, since anybody
     // could have made this browser come here.
     if (state === undefined && code !== undefined && back !== undefined) {
-      await completeInstall(deps, code)
+      // A code is good once: it must not be spent while its tokens could not be stored.
+      await deps.portals.ping()
+      await completeInstall(deps, { code, actor: 'hubspot', wantedPortalId: null })
       return redirect(res, back)
     }
 
@@ -78,7 +82,7 @@ export function oauthRoutes(deps: Deps): Router {
       })
     if (code === undefined) return void res.type('html').send(render('not-installed', {}))
 
-    const portalId = await completeInstall(deps, code)
+    const portalId = await completeInstall(deps, { code, actor: 'admin', wantedPortalId: pending.portalId })
     await sessions.signIn(req, res, portalId)
     redirect(res, back ?? `${config.publicUrl}/settings`)
   })

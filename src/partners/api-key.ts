@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { newId } from '../db/ids.js'
+import { type Secret, secret } from '../secret.js'
 
 /** A key in its parts: `imp_live_<id>_<secret><crc>`; the id is that of the key's row without its prefix. */
 export type ParsedKey = { keyId: string; secretHash: Buffer<ArrayBuffer> }
 
-export type NewKey = ParsedKey & { text: string; prefix: string; lastFour: string }
+export type NewKey = ParsedKey & { text: Secret; prefix: string; lastFour: string }
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const SECRET_BYTES = 32
@@ -19,21 +20,27 @@ export const KEY_PATTERN = /imp_live_[0-9a-f]{32}_[0-9A-Za-z]{49}/
 /** A new key. Its text is not stored anywhere: this is the only time it can be shown. */
 export function createKey(): NewKey {
   const keyId = newId('key')
-  const secret = base62(randomBytes(SECRET_BYTES), SECRET_LENGTH)
+  const random = base62(randomBytes(SECRET_BYTES), SECRET_LENGTH)
   const head = `imp_live_${keyId.slice('key_'.length)}_`
-  const text = `${head}${secret}${checksum(head + secret)}`
-  return { text, keyId, secretHash: hash(secret), prefix: head.slice(0, 'imp_live_'.length + 8), lastFour: text.slice(-4) }
+  const text = `${head}${random}${checksum(head + random)}`
+  return {
+    text: secret(text),
+    keyId,
+    secretHash: hash(random),
+    prefix: head.slice(0, 'imp_live_'.length + 8),
+    lastFour: text.slice(-4),
+  }
 }
 
 /** A key's parts, or undefined for what cannot be one: the checksum tells a typo without a query. */
 export function parseKey(text: string): ParsedKey | undefined {
-  const [, id, secret, crc] = FORMAT.exec(text) ?? []
-  if (id === undefined || secret === undefined || crc !== checksum(`imp_live_${id}_${secret}`)) return undefined
-  return { keyId: `key_${id}`, secretHash: hash(secret) }
+  const [, id, random, crc] = FORMAT.exec(text) ?? []
+  if (id === undefined || random === undefined || crc !== checksum(`imp_live_${id}_${random}`)) return undefined
+  return { keyId: `key_${id}`, secretHash: hash(random) }
 }
 
-function hash(secret: string): Buffer<ArrayBuffer> {
-  return createHash('sha256').update(secret).digest()
+function hash(random: string): Buffer<ArrayBuffer> {
+  return createHash('sha256').update(random).digest()
 }
 
 function checksum(text: string): string {

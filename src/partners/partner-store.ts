@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { newId } from '../db/ids.js'
 import type { Database } from '../db/prisma.js'
+import { recordAudit } from '../portals/audit-store.js'
 import { createKey, type ParsedKey } from './api-key.js'
 
 /** Who is calling, and with which key. `portal` is the one asked for, when the partner may use it. */
@@ -116,9 +117,7 @@ export function createPartnerStore(prisma: Database) {
           update: { endedAt: null },
         })
         await tx.apiKey.create({ data: { id: keyId, partnerId: partner.id, secretHash, prefix, lastFour, cidrs, expiresAt } })
-        await tx.auditEvent.create({
-          data: { actor: 'operator', action: 'key_created', keyId, partnerId: partner.id, portalId, detail: {} },
-        })
+        await recordAudit(tx, { actor: 'operator', action: 'key_created', keyId, partnerId: partner.id, portalId })
         return { key: text, keyId, partnerId: partner.id, portalId }
       })
     },
@@ -128,7 +127,7 @@ export function createPartnerStore(prisma: Database) {
       return prisma.$transaction(async (tx) => {
         const revoked =
           await tx.$executeRaw`UPDATE "ApiKey" SET "revokedAt" = now() WHERE "id" = ${keyId} AND "revokedAt" IS NULL`
-        if (revoked > 0) await tx.auditEvent.create({ data: { actor: 'operator', action: 'key_revoked', keyId, detail: {} } })
+        if (revoked > 0) await recordAudit(tx, { actor: 'operator', action: 'key_revoked', keyId })
         return revoked > 0
       })
     },

@@ -1,32 +1,41 @@
 import { AppError } from '../errors.js'
 import type { OAuth } from '../hubspot/oauth.js'
 import type { Log } from '../log.js'
-import type { NewTokens, PortalStore, TokenSet } from './portal-store.js'
+import type { Metrics } from '../metrics.js'
+import type { Secret } from '../secret.js'
+import type { AlarmStore } from './alarm-store.js'
+import type { PortalStore } from './portal-store.js'
+import type { NewTokens, TokenPurpose, TokenSet, TokenStore } from './token-store.js'
 
 /** A token is refreshed this long before it expires, so that it outlives the call it is handed to. */
 const REFRESH_MARGIN_SECONDS = 5 * 60
 
 /** A token and the version it was stored as. */
-export type VersionedToken = { accessToken: string; version: number }
+export type VersionedToken = { accessToken: Secret; version: number }
 
 export type AccessToken = {
   /** A token good for five more minutes. */
-  (portalId: string): Promise<VersionedToken>
-  /** For a token that HubSpot refuses though the clock does not: at most one refresh per version. */
-  renewed: (portalId: string, rejectedVersion: number) => Promise<VersionedToken>
+  (portalId: string, purpose: TokenPurpose): Promise<VersionedToken>
+  /** For a token that is not to be used any more though the clock would let it: at most one refresh per version. */
+  renewed: (portalId: string, purpose: TokenPurpose, rejectedVersion: number) => Promise<VersionedToken>
   /**
    * What to go on with after HubSpot refused a token: a newer one. Unless HubSpot called it expired, it is asked first
    * whether the app is still there.
    * @throws {AppError} `portal_disconnected`, and what a refresh throws
    */
-  afterRefusal: (portalId: string, refused: VersionedToken, expired: boolean) => Promise<VersionedToken>
+  afterRefusal: (portalId: string, purpose: TokenPurpose, refused: VersionedToken, expired: boolean) => Promise<VersionedToken>
+  /** HubSpot refused even a token it had just given: the portal must be connected again. @throws `portal_disconnected` */
+  afterSecondRefusal: (portalId: string, refused: VersionedToken) => Promise<never>
   /** Calls HubSpot with a token; once more with a newer one when it is refused with `token_refused`. */
-  use: <T>(portalId: string, call: (accessToken: string) => Promise<T>) => Promise<T>
+  use: <T>(portalId: string, purpose: TokenPurpose, call: (accessToken: Secret) => Promise<T>) => Promise<T>
 }
 
 type Deps = {
-  portals: Pick<PortalStore, 'readTokens' | 'updateTokens' | 'markReconnect'>
+  portals: Pick<PortalStore, 'markReconnect' | 'pause' | 'recordMissingScopes'>
+  tokens: Pick<TokenStore, 'read' | 'update'>
+  alarms: Pick<AlarmStore, 'raise' | 'end'>
   oauth: Pick<OAuth, 'refresh' | 'introspect'>
+  metrics: Pick<Metrics, 'countRefresh'>
   log: Log
 }
 
@@ -40,74 +49,135 @@ type Deps = {
  *   (our credentials: nobody is disconnected), `hubspot_unavailable`
  * @see https://developers.hubspot.com/docs/api-reference/latest/authentication/manage-oauth-tokens
  */
-export function createAccessToken({ portals, oauth, log }: Deps): AccessToken {
-  const refreshing = new Map<string, Promise<TokenSet>>()
+export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log }: Deps): AccessToken {
+  const underWay = new Map<string, Promise<TokenSet>>()
 
-  async function refresh(portalId: string, isStale: (tokens: TokenSet) => boolean): Promise<TokenSet> {
-    return portals.updateTokens(portalId, async (tokens) => (isStale(tokens) ? askHubSpot(portalId, tokens) : undefined))
+  /** One at a time per key in this process; everybody waits for the same one. */
+  async function once(key: string, start: () => Promise<TokenSet>): Promise<TokenSet> {
+    const running = underWay.get(key)
+    if (running !== undefined) return running
+    const started = start().finally(() => underWay.delete(key))
+    underWay.set(key, started)
+    return started
   }
 
-  async function askHubSpot(portalId: string, tokens: TokenSet): Promise<NewTokens> {
+  async function read(portalId: string, purpose: TokenPurpose): Promise<TokenSet> {
+    return tokens.read(portalId, purpose).catch(async (error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'seal_broken') throw error
+      // Nothing will ever open it again: that portal waits for its admin, all others go on.
+      log.error({ err: error, portalId }, 'the portal’s stored tokens cannot be opened')
+      await portals.markReconnect(portalId, Number(error.options.context?.version), 'the stored tokens cannot be opened')
+      throw new AppError('portal_disconnected', { cause: error, context: { portalId } })
+    })
+  }
+
+  async function refresh(portalId: string, purpose: TokenPurpose, isStale: (stored: TokenSet) => boolean): Promise<TokenSet> {
+    return tokens.update(portalId, purpose, async (stored) =>
+      isStale(stored) ? askHubSpot(portalId, purpose, stored) : undefined,
+    )
+  }
+
+  /** New tokens; undefined when HubSpot refuses ours but somebody has stored newer ones meanwhile. */
+  async function askHubSpot(portalId: string, purpose: TokenPurpose, stored: TokenSet): Promise<NewTokens | undefined> {
     try {
-      const answer = await oauth.refresh(tokens.refreshToken)
+      const answer = await oauth.refresh(stored.refreshToken)
       // Another portal's token must never be stored, let alone used, under this one's name.
       if (answer.hubId !== undefined && answer.hubId !== portalId)
         throw new AppError('oauth_portal_mismatch', { context: { portalId, hubId: answer.hubId } })
+      metrics.countRefresh('granted')
+      await alarms.end('credentials_refused')
       return {
         accessToken: answer.accessToken,
-        refreshToken: answer.refreshToken ?? tokens.refreshToken,
-        scopes: answer.scopes ?? tokens.scopes,
+        refreshToken: answer.refreshToken ?? stored.refreshToken,
+        scopes: answer.scopes ?? stored.scopes,
         expiresInSeconds: answer.expiresInSeconds,
       }
     } catch (error) {
-      if (error instanceof AppError && error.code === 'portal_disconnected') await portals.markReconnect(portalId, tokens.version)
-      if (error instanceof AppError && error.code === 'oauth_misconfigured')
-        log.error({ err: error, portalId, ...error.options.context }, 'HubSpot refuses our client credentials: check HUBSPOT_*')
+      const code = error instanceof AppError ? error.code : 'internal'
+      metrics.countRefresh(code)
+      if (code === 'portal_disconnected' && (await isOvertaken(portalId, purpose, stored.version))) return undefined
+      if (error instanceof AppError) await explain(portalId, error)
       throw error
     }
   }
 
-  /** One refresh at a time per portal and reason in this process; everybody waits for the same one. */
-  async function once(key: string, start: () => Promise<TokenSet>): Promise<TokenSet> {
-    const running = refreshing.get(key)
-    if (running !== undefined) return running
-    const started = start().finally(() => refreshing.delete(key))
-    refreshing.set(key, started)
-    return started
+  /** Believed only of the version that still counts: a refresh that lost a race says nothing about the portal. */
+  async function isOvertaken(portalId: string, purpose: TokenPurpose, version: number): Promise<boolean> {
+    if (await portals.markReconnect(portalId, version, 'HubSpot refused the refresh token')) return false
+    return (await tokens.read(portalId, purpose)).version !== version
   }
 
-  const accessToken = async (portalId: string): Promise<VersionedToken> => {
+  async function explain(portalId: string, error: AppError): Promise<void> {
+    const { code, options } = error
+    if (code !== 'oauth_misconfigured' && code !== 'oauth_portal_mismatch') return
+    const isOurs = code === 'oauth_misconfigured'
+    const message = isOurs
+      ? 'HubSpot refuses our client credentials: check HUBSPOT_*'
+      : 'HubSpot answered with another portal’s tokens'
+    log.error({ err: error, portalId, ...options.context }, message)
+    await alarms.raise(isOurs ? 'credentials_refused' : 'portal_mismatch', { ...options.context })
+  }
+
+  /** HubSpot's refusal of the token itself. Whatever else was thrown is thrown on, what it says of the portal recorded. */
+  async function toRefusal(portalId: string, purpose: TokenPurpose, error: unknown): Promise<Refusal> {
+    const { code, options } = error instanceof AppError ? error : new AppError('internal')
+    if (code === 'hubspot_migrating') await portals.pause(portalId, options.retryAfterSeconds ?? 0)
+    // A check tries what is optional as well.
+    if (code === 'scope_missing' && purpose !== 'check')
+      await portals.recordMissingScopes(portalId, (options.context?.scopes as string[]) ?? [])
+    if (code !== 'token_refused') throw error
+    return { [REFUSAL]: true, expired: options.context?.category === 'EXPIRED_AUTHENTICATION' }
+  }
+
+  const versioned = ({ accessToken, version }: TokenSet): VersionedToken => ({ accessToken, version })
+
+  const accessToken = async (portalId: string, purpose: TokenPurpose): Promise<VersionedToken> => {
     const isStale = ({ secondsLeft }: TokenSet) => secondsLeft < REFRESH_MARGIN_SECONDS
-    const stored = await portals.readTokens(portalId)
-    const tokens = isStale(stored) ? await once(portalId, () => refresh(portalId, isStale)) : stored
-    return { accessToken: tokens.accessToken, version: tokens.version }
+    // The reading is shared as well: a thousand callers at once are one query.
+    const current = await once(`read ${portalId} ${purpose}`, async () => {
+      const stored = await read(portalId, purpose)
+      return isStale(stored) ? once(`refresh ${portalId}`, () => refresh(portalId, purpose, isStale)) : stored
+    })
+    return versioned(current)
   }
 
-  const renewed = async (portalId: string, rejectedVersion: number): Promise<VersionedToken> => {
+  const renewed = async (portalId: string, purpose: TokenPurpose, rejectedVersion: number): Promise<VersionedToken> => {
     const isStale = ({ version }: TokenSet) => version === rejectedVersion
-    const tokens = await once(`${portalId} ${rejectedVersion}`, () => refresh(portalId, isStale))
-    return { accessToken: tokens.accessToken, version: tokens.version }
+    return versioned(await once(`renew ${portalId} ${rejectedVersion}`, () => refresh(portalId, purpose, isStale)))
   }
 
-  const afterRefusal = async (portalId: string, refused: VersionedToken, expired: boolean) => {
+  const afterRefusal = async (portalId: string, purpose: TokenPurpose, refused: VersionedToken, expired: boolean) => {
     if (!expired && !(await oauth.introspect(refused.accessToken)).active) {
-      await portals.markReconnect(portalId, refused.version)
-      throw new AppError('portal_disconnected', { context: { portalId } })
+      // Unless somebody has stored newer tokens: then it was an old one that HubSpot no longer knows.
+      if (await portals.markReconnect(portalId, refused.version, 'HubSpot no longer knows the access token'))
+        throw new AppError('portal_disconnected', { context: { portalId } })
     }
-    return renewed(portalId, refused.version)
+    return renewed(portalId, purpose, refused.version)
   }
 
-  const use = async <T>(portalId: string, call: (accessToken: string) => Promise<T>) => {
-    const first = await accessToken(portalId)
-    try {
-      return await call(first.accessToken)
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'token_refused') throw error
-      const isExpired = error.options.context?.category === 'EXPIRED_AUTHENTICATION'
-      const second = await afterRefusal(portalId, first, isExpired)
-      return call(second.accessToken)
-    }
+  const afterSecondRefusal = async (portalId: string, refused: VersionedToken): Promise<never> => {
+    await portals.markReconnect(portalId, refused.version, 'HubSpot refuses tokens it has just given')
+    throw new AppError('portal_disconnected', { context: { portalId } })
   }
 
-  return Object.assign(accessToken, { renewed, afterRefusal, use })
+  const use = async <T>(portalId: string, purpose: TokenPurpose, call: (token: Secret) => Promise<T>): Promise<T> => {
+    const first = await accessToken(portalId, purpose)
+    const refused = await call(first.accessToken).catch((error: unknown) => toRefusal(portalId, purpose, error))
+    if (!isRefusal(refused)) return refused
+    const second = await afterRefusal(portalId, purpose, first, refused.expired)
+    const again = await call(second.accessToken).catch((error: unknown) => toRefusal(portalId, purpose, error))
+    if (!isRefusal(again)) return again
+    // Called expired, the very token that HubSpot has just given: that is no word about our access.
+    if (again.expired) throw new AppError('hubspot_unavailable', { context: { portalId, why: 'a new token called expired' } })
+    return afterSecondRefusal(portalId, second)
+  }
+
+  return Object.assign(accessToken, { renewed, afterRefusal, afterSecondRefusal, use })
+}
+
+const REFUSAL = Symbol('refused token')
+type Refusal = { [REFUSAL]: true; expired: boolean }
+
+function isRefusal(result: unknown): result is Refusal {
+  return typeof result === 'object' && result !== null && REFUSAL in result
 }

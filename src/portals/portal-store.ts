@@ -1,8 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Database, Transaction } from '../db/prisma.js'
-import { AppError } from '../errors.js'
-import type { Seal } from './seal.js'
+import type { Database } from '../db/prisma.js'
+import { type Actor, recordAudit } from './audit-store.js'
 
 /** A HubSpot account's hub id. */
 export const PortalId = z.string().regex(/^[1-9]\d{0,18}$/)
@@ -18,33 +16,25 @@ export type Portal = {
   timeZone: string | null
   dataHostingLocation: string | null
   scopes: string[]
+  /** What HubSpot refused calls for the lack of, since the portal was last connected. */
+  missingScopes: string[]
   installedAt: Date
+  disconnectedAt: Date | null
+  erasedAt: Date | null
 }
 
-/** A version of a portal's tokens. `secondsLeft` is by the database's clock, so that no process's clock matters. */
-export type TokenSet = {
-  version: number
-  accessToken: string
-  refreshToken: string
-  scopes: string[]
-  secondsLeft: number
-}
+/** A portal that was disconnected, and for how long by the database's clock. */
+export type Unerased = { portalId: string; disconnectedAt: Date; seconds: number }
 
-export type NewTokens = { accessToken: string; refreshToken: string; scopes: string[]; expiresInSeconds: number }
-
-export type PortalDetails = Partial<
-  Record<'hubDomain' | 'uiDomain' | 'timeZone' | 'accountType' | 'dataHostingLocation', string | null>
->
-
-/** Outlives the deadline of a refresh, so that a holder still waiting for HubSpot is never overtaken. */
-const LEASE_SECONDS = 25
-const LEASE_POLL_MS = 60
-/** Longer than a lease of somebody who died, and a refresh after it. */
-const MAX_WAIT_MS = 45_000
-/** Old versions kept for the record; they are of no use once a newer one is stored. */
-const VERSIONS_KEPT = 3
+/** A portal HubSpot is to be asked about: whether our access holds, for one that is connected or was until lately. */
+export type DueCheck = { portalId: string; status: PortalStatus; hasTokens: boolean; reconnectDays: number }
 
 const MAX_LISTED = 10_000
+const CHECK_EVERY_SECONDS = 15 * 60
+/** A check that was begun and never ended is made again after this long. */
+const CHECK_AGAIN_SECONDS = 5 * 60
+/** Right after HubSpot refused our tokens it is asked once more, before they are given up. */
+const CONFIRM_AFTER_SECONDS = 5
 
 const FIELDS = {
   id: true,
@@ -54,66 +44,17 @@ const FIELDS = {
   timeZone: true,
   dataHostingLocation: true,
   scopes: true,
+  missingScopes: true,
   installedAt: true,
+  disconnectedAt: true,
+  erasedAt: true,
 } as const
 
 export type PortalStore = ReturnType<typeof createPortalStore>
 
-/** Portals and their sealed tokens; tokens are sealed and opened here and nowhere else. */
-export function createPortalStore(prisma: Database, seal: Seal) {
-  const sealed = (portalId: string, version: number, tokens: NewTokens) => ({
-    portalId,
-    version,
-    accessToken: seal.close(tokens.accessToken, { portalId, version, field: 'access_token' }),
-    refreshToken: seal.close(tokens.refreshToken, { portalId, version, field: 'refresh_token' }),
-    keyId: seal.currentKeyId,
-    scopes: tokens.scopes,
-  })
-
-  async function readTokens(portalId: string): Promise<TokenSet> {
-    const [row] = await prisma.$queryRaw<
-      { version: number; accessToken: string; refreshToken: string; scopes: string[]; secondsLeft: number }[]
-    >`
-      SELECT t."version", t."accessToken", t."refreshToken", t."scopes",
-             extract(epoch FROM t."expiresAt" - now())::float8 AS "secondsLeft"
-      FROM "Portal" p JOIN "PortalToken" t ON t."portalId" = p."id" AND t."version" = p."tokenVersion"
-      WHERE p."id" = ${portalId} AND p."status" <> 'disconnected'`
-    if (!row) throw new AppError('portal_not_found')
-    const { version, scopes, secondsLeft } = row
-    return {
-      version,
-      accessToken: seal.open(row.accessToken, { portalId, version, field: 'access_token' }),
-      refreshToken: seal.open(row.refreshToken, { portalId, version, field: 'refresh_token' }),
-      scopes,
-      secondsLeft,
-    }
-  }
-
-  /** Stores a version whose number the portal's row has just been given. */
-  async function insertVersion(tx: Transaction, portalId: string, version: number, tokens: NewTokens): Promise<void> {
-    const row = sealed(portalId, version, tokens)
-    await tx.$executeRaw`
-      INSERT INTO "PortalToken" ("portalId", "version", "accessToken", "refreshToken", "keyId", "scopes", "expiresAt")
-      VALUES (${portalId}, ${version}, ${row.accessToken}, ${row.refreshToken}, ${row.keyId}, ${row.scopes},
-              now() + ${tokens.expiresInSeconds} * interval '1 second')`
-    await tx.portalToken.deleteMany({ where: { portalId, version: { lte: version - VERSIONS_KEPT } } })
-  }
-
-  async function lease(portalId: string): Promise<number> {
-    for (let waitedMs = 0; waitedMs < MAX_WAIT_MS; waitedMs += LEASE_POLL_MS) {
-      const [row] = await prisma.$queryRaw<{ epoch: number }[]>`
-        UPDATE "Portal" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
-        WHERE "id" = ${portalId} AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) RETURNING "leaseEpoch" AS epoch`
-      if (row) return row.epoch
-      // Whoever holds the lease will mostly have stored a new version by then: see `change` in updateTokens.
-      await sleep(LEASE_POLL_MS * (0.5 + Math.random()))
-    }
-    throw new AppError('hubspot_unavailable', { context: { portalId, why: 'no turn to refresh the tokens' } })
-  }
-
+/** Portals, and how our access to each stands; their tokens are in token-store.ts. */
+export function createPortalStore(prisma: Database) {
   return {
-    readTokens,
-
     async find(portalId: string): Promise<Portal | undefined> {
       const row = await prisma.portal.findUnique({ where: { id: portalId }, select: FIELDS })
       return row ? { ...row, status: PortalStatus.parse(row.status) } : undefined
@@ -124,70 +65,121 @@ export function createPortalStore(prisma: Database, seal: Seal) {
       return rows.map((row) => ({ ...row, status: PortalStatus.parse(row.status) }))
     },
 
-    /** Makes or renews the one row of a portal: new tokens, connected again. A refresh under way elsewhere loses. */
-    async connect(portalId: string, tokens: NewTokens, details: PortalDetails): Promise<void> {
-      const fields = { ...details, scopes: tokens.scopes, status: 'connected', disconnectedAt: null }
-      await prisma.$transaction(async (tx) => {
-        await tx.portal.upsert({ where: { id: portalId }, create: { id: portalId, ...fields }, update: fields })
-        const { tokenVersion } = await tx.portal.update({
-          where: { id: portalId },
-          data: { leaseEpoch: { increment: 1 }, leaseUntil: null, tokenVersion: { increment: 1 } },
-          select: { tokenVersion: true },
-        })
-        await insertVersion(tx, portalId, tokenVersion, tokens)
-      })
+    async countByStatus(): Promise<Record<string, number>> {
+      const rows = await prisma.portal.groupBy({ by: ['status'], _count: true })
+      return Object.fromEntries(rows.map(({ status, _count }) => [status, _count]))
     },
 
     /**
-     * Lets one caller at a time, across processes, change a portal's tokens; resolves to the newest ones. `change` is
-     * given what is stored by then and answers undefined to leave it. A lease and not a lock: no connection is held
-     * while `change` asks HubSpot, and a holder that lost its lease cannot overwrite what came after.
+     * HubSpot refuses our tokens of this version: the portal must be connected again. False, and nothing done, when there
+     * are newer tokens by now, or it waits already.
      */
-    async updateTokens(portalId: string, change: (tokens: TokenSet) => Promise<NewTokens | undefined>): Promise<TokenSet> {
-      const epoch = await lease(portalId)
-      try {
-        const changed = await change(await readTokens(portalId))
-        if (changed) {
-          await prisma.$transaction(async (tx) => {
-            const [row] = await tx.$queryRaw<{ version: number }[]>`
-              UPDATE "Portal" SET "tokenVersion" = "tokenVersion" + 1, "scopes" = ${changed.scopes}, "updatedAt" = now()
-              WHERE "id" = ${portalId} AND "leaseEpoch" = ${epoch} RETURNING "tokenVersion" AS version`
-            if (row) await insertVersion(tx, portalId, row.version, changed)
-          })
-        }
-        return await readTokens(portalId)
-      } finally {
-        await prisma.portal.updateMany({ where: { id: portalId, leaseEpoch: epoch }, data: { leaseUntil: null } })
-      }
-    },
-
-    /** HubSpot refuses our tokens of this version: the portal must be reconnected. Newer tokens are not touched. */
-    async markReconnect(portalId: string, tokenVersion: number): Promise<boolean> {
-      const { count } = await prisma.portal.updateMany({
-        where: { id: portalId, tokenVersion, status: 'connected' },
-        data: { status: 'reconnect' },
+    async markReconnect(portalId: string, tokenVersion: number, why: string): Promise<boolean> {
+      return prisma.$transaction(async (tx) => {
+        const marked = await tx.$executeRaw`
+          UPDATE "Portal" SET "status" = 'reconnect', "reconnectSince" = now(), "updatedAt" = now(),
+            "checkAt" = now() + ${CONFIRM_AFTER_SECONDS} * interval '1 second'
+          WHERE "id" = ${portalId} AND "tokenVersion" = ${tokenVersion} AND "status" = 'connected'`
+        if (marked > 0)
+          await recordAudit(tx, { actor: 'hubspot', action: 'portal_reconnect_needed', portalId, detail: { why, tokenVersion } })
+        return marked > 0
       })
-      return count > 0
     },
 
-    /** Seals again what an older key sealed, `limit` versions at a time; resolves to how many there were. */
-    async rotateEncryption(limit: number): Promise<number> {
-      const rows = await prisma.portalToken.findMany({ where: { keyId: { not: seal.currentKeyId } }, take: limit })
-      for (const { portalId, version, accessToken, refreshToken, keyId, scopes } of rows) {
-        const open = {
-          accessToken: seal.open(accessToken, { portalId, version, field: 'access_token' }),
-          refreshToken: seal.open(refreshToken, { portalId, version, field: 'refresh_token' }),
-        }
-        const data = sealed(portalId, version, { ...open, scopes, expiresInSeconds: 0 })
-        await prisma.portalToken.updateMany({ where: { portalId, version, keyId }, data })
-      }
-      return rows.length
+    /** Scopes that HubSpot refused a call for the lack of: shown to the admin until the portal is connected again. */
+    async recordMissingScopes(portalId: string, scopes: string[]): Promise<void> {
+      await prisma.$executeRaw`
+        UPDATE "Portal" SET "missingScopes" = ARRAY(SELECT DISTINCT unnest("missingScopes" || ${scopes}::text[]) ORDER BY 1)
+        WHERE "id" = ${portalId} AND NOT "missingScopes" @> ${scopes}::text[]`
     },
 
-    /** How many stored versions each encryption key still seals. */
-    async countByKey(): Promise<Record<string, number>> {
-      const groups = await prisma.portalToken.groupBy({ by: ['keyId'], _count: true })
-      return Object.fromEntries(groups.map(({ keyId, _count }) => [keyId, _count]))
+    /** HubSpot is moving the account between data centres: nothing is asked of it for so long. */
+    async pause(portalId: string, seconds: number): Promise<void> {
+      await prisma.$executeRaw`
+        UPDATE "Portal" SET "pausedUntil" = greatest("pausedUntil", now() + ${seconds} * interval '1 second')
+        WHERE "id" = ${portalId}`
+    },
+
+    /** Claims up to `limit` portals whose check is due; each is due again soon, should its check never end. */
+    async claimDueChecks(limit: number): Promise<string[]> {
+      const rows = await prisma.$queryRaw<{ id: string }[]>`
+        UPDATE "Portal" SET "checkAt" = now() + ${CHECK_AGAIN_SECONDS} * interval '1 second'
+        WHERE "id" IN (SELECT "id" FROM "Portal" WHERE "checkAt" <= now() AND "status" <> 'disconnected'
+                         AND coalesce("pausedUntil" <= now(), true)
+                       ORDER BY "checkAt" LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+        RETURNING "id"`
+      return rows.map(({ id }) => id)
+    },
+
+    async readCheck(portalId: string): Promise<DueCheck | undefined> {
+      const [row] = await prisma.$queryRaw<DueCheck[]>`
+        SELECT "id" AS "portalId", "status", "dataKey" IS NOT NULL AS "hasTokens",
+               coalesce(extract(epoch FROM now() - "reconnectSince") / 86400, 0)::float8 AS "reconnectDays"
+        FROM "Portal" WHERE "id" = ${portalId} AND "status" <> 'disconnected'`
+      return row
+    },
+
+    /** Sets the next check: some fifteen minutes from now; later and later, up to a day, for a portal that waits. */
+    async setNextCheck(portalId: string): Promise<void> {
+      await prisma.$executeRaw`
+        UPDATE "Portal" SET "checkAt" = now() + greatest(
+          ${CHECK_EVERY_SECONDS} * (0.9 + random() / 5) * interval '1 second', least((now() - "reconnectSince") / 2, interval '1 day'))
+        WHERE "id" = ${portalId}`
+    },
+
+    /**
+     * Ends a portal's connection: from here on it answers like a missing one, its partners' grants are over, its browsers
+     * signed out but for the one that did it. False when it was disconnected already.
+     */
+    async beginDisconnect(
+      portalId: string,
+      by: { actor: Actor; why: string; sessionHash?: Buffer | undefined },
+    ): Promise<boolean> {
+      return prisma.$transaction(async (tx) => {
+        // A refresh that is under way loses its lease, and with it the right to store what it gets.
+        const ended = await tx.$executeRaw`
+          UPDATE "Portal" SET "status" = 'disconnected', "disconnectedAt" = now(), "erasedAt" = NULL, "updatedAt" = now(),
+            "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL
+          WHERE "id" = ${portalId} AND "status" <> 'disconnected'`
+        if (ended === 0) return false
+        const grants =
+          await tx.$executeRaw`UPDATE "Grant" SET "endedAt" = now() WHERE "portalId" = ${portalId} AND "endedAt" IS NULL`
+        const sessions = await tx.$executeRaw`
+          DELETE FROM "Session" WHERE "portalId" = ${portalId} AND "idHash" <> ${by.sessionHash ?? Buffer.alloc(1)}`
+        const detail = { why: by.why, grantsEnded: grants, sessionsEnded: sessions }
+        await recordAudit(tx, { actor: by.actor, action: 'portal_disconnected', portalId, detail })
+        return true
+      })
+    },
+
+    /** Disconnected portals of which something is still kept. */
+    async listUnerased(): Promise<Unerased[]> {
+      return prisma.$queryRaw<Unerased[]>`
+        SELECT "id" AS "portalId", "disconnectedAt", extract(epoch FROM now() - "disconnectedAt")::float8 AS seconds
+        FROM "Portal" WHERE "status" = 'disconnected' AND "erasedAt" IS NULL ORDER BY "disconnectedAt" LIMIT 1000`
+    },
+
+    /** One of them. */
+    async findUnerased(portalId: string): Promise<Unerased | undefined> {
+      const [row] = await prisma.$queryRaw<Unerased[]>`
+        SELECT "id" AS "portalId", "disconnectedAt", extract(epoch FROM now() - "disconnectedAt")::float8 AS seconds
+        FROM "Portal" WHERE "id" = ${portalId} AND "status" = 'disconnected' AND "erasedAt" IS NULL`
+      return row
+    },
+
+    /** Fails when the database does. */
+    async ping(): Promise<void> {
+      await prisma.$queryRaw`SELECT 1 FROM "Portal" LIMIT 1`
+    },
+
+    /** Nothing is kept of it any more; `receipt` goes into the trail. */
+    async recordErased(portalId: string, receipt: Record<string, unknown>): Promise<void> {
+      await prisma.$transaction(async (tx) => {
+        const erased = await tx.$executeRaw`
+          UPDATE "Portal" SET "erasedAt" = now(), "hubDomain" = NULL, "scopes" = '{}', "missingScopes" = '{}'
+          WHERE "id" = ${portalId} AND "status" = 'disconnected' AND "erasedAt" IS NULL`
+        if (erased > 0) await recordAudit(tx, { actor: 'importal', action: 'portal_erased', portalId, detail: receipt })
+      })
     },
   }
 }

@@ -20,7 +20,7 @@ export function createSessions(prisma: Database, { publicUrl, sessionSecret }: P
   const sessionCookie = nameOf('importal')
   const browserCookie = nameOf('importal-install')
 
-  const sign = (value: string) => `${value}.${createHmac('sha256', sessionSecret).update(value).digest('base64url')}`
+  const sign = (value: string) => `${value}.${createHmac('sha256', sessionSecret.reveal()).update(value).digest('base64url')}`
   const read = (req: Request, name: string): string | undefined => {
     const signed = cookieOf(req, name)
     const value = signed?.split('.')[0] ?? ''
@@ -33,9 +33,11 @@ export function createSessions(prisma: Database, { publicUrl, sessionSecret }: P
     async signIn(req: Request, res: Response, portalId: string): Promise<void> {
       await this.signOut(req, res)
       const id = randomBytes(32).toString('base64url')
-      const expiresAt = new Date(Date.now() + SESSION_DAYS * 86_400_000)
-      await prisma.session.create({ data: { idHash: hash(id), portalId, expiresAt } })
-      res.cookie(sessionCookie, sign(id), { ...options, sameSite: 'lax', expires: expiresAt })
+      await prisma.$executeRaw`
+        INSERT INTO "Session" ("idHash", "portalId", "expiresAt")
+        VALUES (${hash(id)}, ${portalId}, now() + ${SESSION_DAYS} * interval '1 day')`
+      // Not an instant: the browser's clock is not ours.
+      res.cookie(sessionCookie, sign(id), { ...options, sameSite: 'lax', maxAge: SESSION_DAYS * 86_400_000 })
     },
 
     /** The portal the browser is signed in to. */
@@ -58,7 +60,7 @@ export function createSessions(prisma: Database, { publicUrl, sessionSecret }: P
     /** A token for the session's forms: whoever cannot read the cookie cannot make one. */
     formToken(req: Request): string {
       const id = read(req, sessionCookie) ?? ''
-      return createHmac('sha256', sessionSecret).update(`form ${id}`).digest('base64url')
+      return createHmac('sha256', sessionSecret.reveal()).update(`form ${id}`).digest('base64url')
     },
 
     /** Whether a form came from a page of ours, opened in this session. */

@@ -158,7 +158,7 @@ export function cookieOf(res: Response): string {
 async function createKey({ partners }: Deps, partner: string, portalId: string): Promise<string> {
   const made = await partners.createKey({ partner, portalId, cidrs: [], expiresAt: null })
   if (!made) throw new Error(`portal ${portalId} is not connected`)
-  return made.key
+  return made.key.reveal()
 }
 
 async function listFiles(folder: string): Promise<string[]> {
