@@ -5,7 +5,7 @@ import { overview } from './control/overview.js'
 import { type Exchange, refusal, send } from './exchange.js'
 import { cancelImport, createImport, listErrors, listImports, showImport } from './imports/imports.js'
 import { consent } from './oauth/consent.js'
-import { returnToMarketplace, startFromMarketplace } from './oauth/marketplace.js'
+import { openFromMarketplace, returnToMarketplace, startFromMarketplace } from './oauth/marketplace.js'
 import { tokenEndpoint } from './oauth/tokens.js'
 
 type Found = (string | undefined)[]
@@ -19,6 +19,7 @@ const ROUTES: Route[] = [
   ['GET', at('/oauth/(?:(\\d+)/)?authorize'), (exchange, [hubId]) => consent(exchange, hubId)],
   ['GET', at('/marketplace/install'), startFromMarketplace],
   ['GET', at('/marketplace/return'), returnToMarketplace],
+  ['GET', at('/marketplace/open'), openFromMarketplace],
   [
     'POST',
     at(`/oauth/(v1|v3|${DATED})/token(?:/(introspect|revoke))?`),

@@ -25,6 +25,8 @@ export type Portal = PortalFields & {
   isInstalled: boolean
   /** Whether the browser came back from a marketplace-started install; null: there was none. */
   returned: boolean | null
+  /** How often the user opened the app since, and was taken to its callback again. */
+  loginLoops: number
   /** All that is left of what imports wrote. */
   contactsCreated: number
   callTimes: number[]
@@ -37,7 +39,14 @@ export type Token = { portalId: string; scopes: string[]; expiresAt: number }
 export type Code = { portalId: string; scopes: string[]; redirectUri: string; expiresAt: number }
 
 /** An install that began on the marketplace; `code` is given at once, or after the app's own sign-in. */
-export type MarketplaceInstall = { portalId: string; scopes: string[]; redirectUri: string; step: 'sign-in' | 'return' }
+export type MarketplaceInstall = {
+  id: string
+  portalId: string
+  scopes: string[]
+  redirectUri: string
+  hasSignIn: boolean
+  step: 'sign-in' | 'return'
+}
 
 export type ReceivedFile = { name: string; contentType: string; bytes: number; sha256: string; text: string; rows: number }
 
@@ -118,7 +127,15 @@ export function createState(clientId: string, clientSecret: string) {
     },
 
     addPortal(id: string): Portal {
-      const idle = { isInstalled: false, returned: null, contactsCreated: 0, callTimes: [], running: [], waiting: [] }
+      const idle = {
+        isInstalled: false,
+        returned: null,
+        loginLoops: 0,
+        contactsCreated: 0,
+        callTimes: [],
+        running: [],
+        waiting: [],
+      }
       const portal = { ...PORTAL_DEFAULTS, ...idle, id }
       state.portals.set(id, portal)
       return portal

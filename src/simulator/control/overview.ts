@@ -4,10 +4,11 @@ import { CONTROL_CALLS } from './control-routes.js'
 
 /** What there is, for a person who opens the simulator in a browser. */
 export function overview(control: Control): Reply {
-  const portals = control.portals().map(({ id, hubDomain, isInstalled, returned, contactsCreated }) => {
-    const loop = returned === false ? ', in a login loop: the app never came back to the marketplace' : ''
+  const portals = control.portals().map(({ id, hubDomain, isInstalled, returned, loginLoops, contactsCreated }) => {
+    const loop = returned === false ? `, in a login loop (${loginLoops} rounds): the app never came back to the marketplace` : ''
     const app = isInstalled ? 'app installed' : 'app not installed'
-    return `<li>${escapeHtml(hubDomain)} (${escapeHtml(id)}): ${app}${loop}, ${contactsCreated} contacts created</li>`
+    const link = `<a href="/marketplace/open?portalId=${escapeHtml(id)}">Open the app</a>`
+    return `<li>${escapeHtml(hubDomain)} (${escapeHtml(id)}): ${app}${loop}, ${contactsCreated} contacts created. ${link}</li>`
   })
   const imports = control
     .imports()
