@@ -25,6 +25,18 @@ const tokenOf = (simulator: Simulator, form: Record<string, string>) =>
   ask(simulator, '/oauth/2026-03/token', post({ ...CLIENT, ...form }))
 const redeem = (simulator: Simulator, code: string) =>
   tokenOf(simulator, { grant_type: 'authorization_code', code, redirect_uri: REDIRECT })
+const refresh = (simulator: Simulator, refreshToken: string) =>
+  tokenOf(simulator, { grant_type: 'refresh_token', refresh_token: refreshToken })
+const control = (simulator: Simulator, method: string, path: string, body?: object) =>
+  ask(simulator, `/control/${path}`, { method, ...(body ? { body: JSON.stringify(body) } : {}) })
+
+/** The tokens of an installed portal. */
+async function install(simulator: Simulator, portalId = '111111', scopes = ['oauth', 'crm.import']) {
+  const { body } = await redeem(simulator, simulator.control.install(portalId, { redirectUri: REDIRECT, scopes }))
+  return { access: String(body.access_token), refresh: String(body.refresh_token) }
+}
+
+const bearing = (token: string, method = 'GET'): RequestInit => ({ method, headers: { authorization: `Bearer ${token}` } })
 
 describe('opening an app that was installed from the marketplace', () => {
   const PORTAL = '222222'
@@ -82,5 +94,104 @@ describe('opening an app that was installed from the marketplace', () => {
     await callback(simulator, await begin(simulator, 'plain'), true)
     simulator.control.uninstall(PORTAL)
     expect([(await open(simulator)).status, portalOf(simulator)?.loginLoops]).toEqual([404, 0])
+  })
+})
+
+describe('refresh tokens that rotate', () => {
+  it.each([
+    [false, 200],
+    [true, 400],
+  ])('die with one that is used again, if the provider is strict: %s', async (revokeFamilyOnReuse, status) => {
+    const simulator = await start()
+    simulator.control.settings({ rotateRefreshTokens: true, revokeFamilyOnReuse })
+    const { refresh: first } = await install(simulator)
+    const { refresh: other } = await install(simulator, '222222')
+    const second = String((await refresh(simulator, first)).body.refresh_token)
+
+    const reused = await refresh(simulator, first)
+
+    expect([reused.status, reused.body.status]).toEqual([400, 'BAD_REFRESH_TOKEN'])
+    expect((await refresh(simulator, second)).status).toBe(status)
+    expect((await refresh(simulator, other)).status).toBe(200)
+  })
+
+  it('are counted, the refused ones with OAuth’s word for why', async () => {
+    const simulator = await start()
+    simulator.control.settings({ rotateRefreshTokens: true })
+    const { refresh: first } = await install(simulator)
+    simulator.control.fault({ on: 'token', do: { status: 503 } })
+    for (let i = 0; i < 3; i++) await refresh(simulator, first)
+
+    const calls = simulator.control.tokenCalls().filter(({ grantType }) => grantType === 'refresh_token')
+
+    expect(calls.map(({ portalId, outcome, error }) => [portalId, outcome, error])).toEqual([
+      ['111111', 'fault', null],
+      ['111111', 'granted', null],
+      ['111111', 'BAD_REFRESH_TOKEN', 'invalid_grant'],
+    ])
+  })
+})
+
+describe('secrets', () => {
+  it('are those that were planned, in order, then random ones again', async () => {
+    const simulator = await start()
+    simulator.control.settings({ rotateRefreshTokens: true })
+    simulator.control.planSecrets({ codes: ['code <1>'], refreshTokens: ['refresh 1'] })
+    await control(simulator, 'POST', 'secrets', { accessTokens: ['access 1', 'access 2'], refreshTokens: ['refresh 2'] })
+
+    const code = simulator.control.install('111111', { redirectUri: REDIRECT })
+    const first = (await redeem(simulator, code)).body
+    const second = (await refresh(simulator, 'refresh 1')).body
+    const third = (await refresh(simulator, 'refresh 2')).body
+
+    expect(code).toBe('code <1>')
+    expect([first, second]).toMatchObject([
+      { access_token: 'access 1', refresh_token: 'refresh 1' },
+      { access_token: 'access 2', refresh_token: 'refresh 2' },
+    ])
+    expect([third.access_token, third.refresh_token]).toEqual([expect.stringMatching(/.{30}/), expect.stringMatching(/.{30}/)])
+  })
+
+  it('are forgotten by a reset', async () => {
+    const simulator = await start()
+    simulator.control.planSecrets({ codes: ['planned'] })
+    simulator.control.reset()
+
+    expect(simulator.control.install('111111', { redirectUri: REDIRECT })).not.toBe('planned')
+  })
+})
+
+describe('an app that leaves', () => {
+  const acts = (simulator: Simulator) => [simulator.control.revocations(), simulator.control.uninstalls()]
+
+  it('is known by the refresh tokens it revoked and the portals it uninstalled itself from', async () => {
+    const simulator = await start()
+    const { access, refresh: token } = await install(simulator)
+    await install(simulator, '222222')
+    simulator.control.uninstall('222222')
+    expect(acts(simulator)).toEqual([[], []])
+
+    for (let i = 0; i < 2; i++) await ask(simulator, '/oauth/2026-03/token/revoke', post({ ...CLIENT, token }))
+    await ask(simulator, '/appinstalls/2026-03/external-install', bearing(access, 'DELETE'))
+
+    const act = { portalId: '111111', at: expect.any(Number) }
+    expect(acts(simulator)).toEqual([[act], [act]])
+    expect((await control(simulator, 'GET', 'revocations')).body).toEqual([act])
+    expect((await control(simulator, 'GET', 'uninstalls')).body).toEqual([act])
+  })
+})
+
+describe('what the control is given', () => {
+  it.each([
+    ['POST', 'secrets', { nonsense: [] }],
+    ['POST', 'secrets', { codes: [1] }],
+    ['POST', 'secrets', { codes: 'one' }],
+    ['PATCH', 'settings', { revokeFamilyOnReuse: 1 }],
+  ])('is answered with 400 and a sentence when it is wrong: %s %s %o', async (method, path, body) => {
+    const simulator = await start()
+
+    const answer = await control(simulator, method, path, body)
+
+    expect([answer.status, answer.body.message]).toEqual([400, expect.stringMatching(/^[A-Z].+\.$/)])
   })
 })

@@ -58,6 +58,7 @@ export async function uninstallApp(exchange: Exchange): Promise<void> {
     scope: 'oauth',
     on: 'uninstall',
     make: ({ id }) => {
+      state.uninstalls.push({ at: Date.now(), portalId: id })
       removeApp(state, id, state.settings.revokeOnUninstall)
       return { status: 204 }
     },

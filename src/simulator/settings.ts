@@ -5,6 +5,8 @@ export type Settings = {
   /** What token answers say; a text, 0 or an absurd number tests a client's bounds. */
   tokenLifetimeSeconds: number | string
   rotateRefreshTokens: boolean
+  /** Whether a refresh token used after its rotation ends those that came after it, as with strict providers. */
+  revokeFamilyOnReuse: boolean
   /** Whether an app's own uninstall ends its access tokens too, as the portal's admin's does. */
   revokeOnUninstall: boolean
   /** How long an import stays STARTED, then PROCESSING. */
@@ -33,6 +35,7 @@ export function defaultSettings(): Settings {
     autoApprove: false,
     tokenLifetimeSeconds: 1_800,
     rotateRefreshTokens: false,
+    revokeFamilyOnReuse: false,
     revokeOnUninstall: true,
     startedMs: 300,
     processingMs: 1_500,

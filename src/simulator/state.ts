@@ -1,7 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto'
 import type { FaultRule } from './faults.js'
 import type { ImportRequest } from './imports/request.js'
 import type { RowError } from './imports/row-errors.js'
+import { nextSecret, noSecrets, type SecretKind } from './oauth/planned-secrets.js'
 import { DEFAULT_PROPERTIES, type Property } from './properties.js'
 import { defaultSettings } from './settings.js'
 
@@ -75,7 +75,10 @@ export type Import = {
 }
 
 export type RequestRecord = { at: number; method: string; path: string; portalId: string | undefined; status: number }
-export type TokenCall = { at: number; grantType: string; portalId: string | undefined; outcome: string }
+/** `outcome`: granted, HubSpot's `status` for why not, or fault; `error`: OAuth's word for why not. */
+export type TokenCall = { at: number; grantType: string; portalId: string | undefined; outcome: string; error: string | null }
+/** What an app did to its own installation. */
+export type AppAct = { at: number; portalId: string }
 
 export type State = ReturnType<typeof createState>
 
@@ -111,12 +114,17 @@ export function createState(clientId: string, clientSecret: string) {
     portals: new Map<string, Portal>(),
     tokens: new Map<string, Token>(),
     refreshTokens: new Map<string, Omit<Token, 'expiresAt'>>(),
+    /** Refresh tokens that another one has replaced, and whose they were. */
+    rotatedTokens: new Map<string, string>(),
     codes: new Map<string, Code>(),
     marketplaceInstalls: new Map<string, MarketplaceInstall>(),
     imports: new Map<string, Import>(),
     faults: [] as FaultRule[],
     requests: [] as RequestRecord[],
     tokenCalls: [] as TokenCall[],
+    revocations: [] as AppAct[],
+    uninstalls: [] as AppAct[],
+    plannedSecrets: noSecrets(),
     nextImportId: 50_000_001,
 
     /** @throws when there is none. */
@@ -142,23 +150,25 @@ export function createState(clientId: string, clientSecret: string) {
     },
 
     issueCode(portalId: string, redirectUri: string, scopes: string[]): string {
-      const code = randomUUID()
+      const code = state.newSecret('codes')
       const granted = state.settings.grantScopes ?? scopes
       state.codes.set(code, { portalId, redirectUri, scopes: granted, expiresAt: Date.now() + CODE_LIFE_MS })
       return code
     },
 
-    newToken: (prefix: string) => `${prefix}-${randomBytes(24).toString('base64url')}`,
+    newSecret: (kind: SecretKind) => nextSecret(state.plannedSecrets, kind),
 
-    /** The portal that a token, of either kind, belongs to. */
-    portalOf: (token: string) => (state.tokens.get(token) ?? state.refreshTokens.get(token))?.portalId,
+    /** The portal that a token, of either kind, belongs to, or belonged to before another replaced it. */
+    portalOf: (token: string) =>
+      (state.tokens.get(token) ?? state.refreshTokens.get(token))?.portalId ?? state.rotatedTokens.get(token),
 
     reset(): void {
       state.clientSecret = clientSecret
       state.settings = defaultSettings()
-      for (const map of [state.portals, state.tokens, state.refreshTokens, state.codes, state.marketplaceInstalls, state.imports])
-        map.clear()
-      for (const list of [state.faults, state.requests, state.tokenCalls]) list.length = 0
+      state.plannedSecrets = noSecrets()
+      for (const map of [state.portals, state.marketplaceInstalls, state.imports]) map.clear()
+      for (const map of [state.tokens, state.refreshTokens, state.rotatedTokens, state.codes]) map.clear()
+      for (const list of [state.faults, state.requests, state.tokenCalls, state.revocations, state.uninstalls]) list.length = 0
       Object.assign(state.addPortal('111111'), ACME)
       Object.assign(state.addPortal('222222'), { hubDomain: 'globex.com' })
     },

@@ -1,8 +1,9 @@
 import { addFault, type FaultInput } from '../faults.js'
 import { force, stateOf } from '../imports/lifecycle.js'
+import { type PlannedSecrets, planSecrets } from '../oauth/planned-secrets.js'
 import { removeApp } from '../oauth/uninstall.js'
 import { changeSettings, type Settings } from '../settings.js'
-import type { Import, Portal, PortalFields, RequestRecord, State, TokenCall } from '../state.js'
+import type { AppAct, Import, Portal, PortalFields, RequestRecord, State, TokenCall } from '../state.js'
 
 export type Control = ReturnType<typeof createControl>
 
@@ -63,6 +64,9 @@ export function createControl(state: State) {
       state.clientSecret = secret
     },
 
+    /** The next codes and tokens are exactly these, so that a test can look for them where they must not be. */
+    planSecrets: (more: Partial<PlannedSecrets>): void => planSecrets(state.plannedSecrets, more),
+
     fault: (rule: FaultInput): number => addFault(state, rule),
 
     clearFaults(): void {
@@ -78,6 +82,10 @@ export function createControl(state: State) {
     /** Every request but those to /control; status 0: not answered, or cut. */
     requests: (): RequestRecord[] => state.requests.map((record) => ({ ...record })),
     tokenCalls: (): TokenCall[] => state.tokenCalls.map((call) => ({ ...call })),
+
+    /** Refresh tokens that the app revoked, and portals that it left by itself. */
+    revocations: (): AppAct[] => state.revocations.map((act) => ({ ...act })),
+    uninstalls: (): AppAct[] => state.uninstalls.map((act) => ({ ...act })),
 
     setImportState(importId: string, importState: string, counters?: Record<string, number>): void {
       if (typeof importState !== 'string' || importState === '') throw new Error('An import’s state is a text.')

@@ -1,7 +1,8 @@
 import { answer } from '../answer.js'
 import { type Exchange, type Reply, readBody, refusal, send } from '../exchange.js'
-import type { State } from '../state.js'
+import type { State, TokenCall } from '../state.js'
 import { introspect } from './introspect.js'
+import { endRefreshing } from './uninstall.js'
 
 type Refusal = [error: string, status: string, description: string]
 type Grant = { portalId: string; scopes: string[]; refreshToken: string }
@@ -25,14 +26,16 @@ export async function tokenEndpoint(exchange: Exchange, version: string, action:
   }
   const portalId = state.portalOf(form.get('refresh_token') ?? '') ?? state.codes.get(form.get('code') ?? '')?.portalId
   record.portalId = portalId
-  const call = { at: Date.now(), grantType: form.get('grant_type') ?? '', portalId, outcome: 'fault' }
+  const grantType = form.get('grant_type') ?? ''
+  const call: TokenCall = { at: Date.now(), grantType, portalId, outcome: 'fault', error: null }
   state.tokenCalls.push(call)
   await answer(exchange, {
     on: 'token',
     portalId,
     make: () => {
       const granted = wrong ?? grant(state, form)
-      call.outcome = Array.isArray(granted) ? granted[1] : 'granted'
+      const [error, outcome] = Array.isArray(granted) ? granted : [null, 'granted']
+      Object.assign(call, { error, outcome })
       return Array.isArray(granted) ? refuse(granted) : { status: 200, body: issue(state, granted, version) }
     },
   })
@@ -65,21 +68,23 @@ function redeem(state: State, form: URLSearchParams): Grant | Refusal {
   const portal = state.portals.get(code.portalId)
   if (!portal) return ['access_denied', 'BAD_HUB', 'missing or unknown hub id']
   portal.isInstalled = true
-  return { portalId: code.portalId, scopes: code.scopes, refreshToken: state.newToken('refresh') }
+  return { portalId: code.portalId, scopes: code.scopes, refreshToken: state.newSecret('refreshTokens') }
 }
 
 function refresh(state: State, text: string): Grant | Refusal {
   const known = state.refreshTokens.get(text)
+  if (!known && state.settings.revokeFamilyOnReuse) endRefreshing(state, state.rotatedTokens.get(text))
   if (!known) return ['invalid_grant', 'BAD_REFRESH_TOKEN', 'refresh token is invalid, expired or revoked']
   if (!state.portals.has(known.portalId)) return ['access_denied', 'BAD_HUB', 'missing or unknown hub id']
   if (!state.settings.rotateRefreshTokens) return { ...known, refreshToken: text }
   state.refreshTokens.delete(text)
-  return { ...known, refreshToken: state.newToken('refresh') }
+  state.rotatedTokens.set(text, known.portalId)
+  return { ...known, refreshToken: state.newSecret('refreshTokens') }
 }
 
 function issue(state: State, { portalId, scopes, refreshToken }: Grant, version: string): Record<string, unknown> {
   const { tokenLifetimeSeconds, omitFromTokenAnswer, overrideTokenAnswer } = state.settings
-  const accessToken = state.newToken('na1')
+  const accessToken = state.newSecret('accessTokens')
   // What is said may be nonsense; what holds is a lifetime that a client can live with.
   const said = Number(tokenLifetimeSeconds)
   const seconds = said > 0 && said < MAX_LIFETIME_SECONDS ? said : DEFAULT_LIFETIME_SECONDS
@@ -98,6 +103,8 @@ function issue(state: State, { portalId, scopes, refreshToken }: Grant, version:
 
 /** Access tokens given already live on; the app stays installed. */
 function revoke(state: State, token: string): Reply {
+  const known = state.refreshTokens.get(token)
+  if (known) state.revocations.push({ at: Date.now(), portalId: known.portalId })
   state.refreshTokens.delete(token)
   return { status: 200, body: {} }
 }
