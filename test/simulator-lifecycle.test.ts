@@ -181,6 +181,157 @@ describe('an app that leaves', () => {
   })
 })
 
+describe('the webhooks journal', () => {
+  const READ = 'developer.webhooks_journal.read'
+  const WRITE = 'developer.webhooks_journal.subscriptions.write'
+  const INSTALLED = '4-1909196'
+  const REMOVED = '4-1916193'
+  const JOURNAL = '/webhooks-journal/journal/2026-03'
+
+  const askForToken = (simulator: Simulator, scope: string) => tokenOf(simulator, { grant_type: 'client_credentials', scope })
+  const appToken = async (simulator: Simulator, scope: string) => String((await askForToken(simulator, scope)).body.access_token)
+
+  async function subscribe(simulator: Simulator, eventTypeId: string, token?: string): Promise<Answer> {
+    const body = JSON.stringify({ subscriptionType: 'APP_LIFECYCLE_EVENT', eventTypeId, properties: [] })
+    const init = { ...bearing(token ?? (await appToken(simulator, WRITE)), 'POST'), body }
+    return ask(simulator, '/webhooks-journal/subscriptions/2026-03', init)
+  }
+
+  /** Every batch, read from the earliest on. */
+  async function readAll(simulator: Simulator): Promise<{ offset: string; journalEvents: Row[] }[]> {
+    const token = await appToken(simulator, READ)
+    const batches = []
+    let place = await ask(simulator, `${JOURNAL}/earliest`, bearing(token))
+    while (place.status === 200) {
+      const { body } = await ask(simulator, String(place.body.url))
+      expect(body).toMatchObject({ offset: place.body.currentOffset, publishedAt: expect.any(String) })
+      batches.push(body as { offset: string; journalEvents: Row[] })
+      place = await ask(simulator, `${JOURNAL}/offset/${place.body.currentOffset}/next`, bearing(token))
+    }
+    expect(place.status).toBe(204)
+    return batches
+  }
+
+  it('opens to a token of the app’s own, with the scope for it', async () => {
+    const simulator = await start()
+    const { access } = await install(simulator)
+    const granted = await askForToken(simulator, `${READ} ${WRITE}`)
+    const [reader, writer] = [await appToken(simulator, READ), await appToken(simulator, WRITE)]
+
+    expect(granted.body).toMatchObject({ token_type: 'bearer', expires_in: 1800, scopes: [READ, WRITE] })
+    expect(granted.body).not.toHaveProperty('refresh_token')
+    expect((await ask(simulator, `${JOURNAL}/earliest`, bearing(reader))).status).toBe(204)
+    expect((await ask(simulator, `${JOURNAL}/earliest`, bearing(writer))).body.category).toBe('MISSING_SCOPES')
+    expect((await subscribe(simulator, INSTALLED, reader)).body.category).toBe('MISSING_SCOPES')
+    expect((await ask(simulator, `${JOURNAL}/earliest`, bearing(access))).body.category).toBe('INVALID_AUTHENTICATION')
+  })
+
+  it.each(['', 'crm.import', 'developer.webhooks_journal.read crm.import'])(
+    'is closed to an app that asks for “%s”',
+    async (scope) => {
+      const simulator = await start()
+
+      const { status, body } = await askForToken(simulator, scope)
+
+      expect([status, body.error, body.status]).toEqual([400, 'invalid_scope', 'BAD_SCOPES'])
+      expect(simulator.control.tokenCalls()).toMatchObject([{ grantType: 'client_credentials', outcome: 'BAD_SCOPES' }])
+      simulator.control.settings({ journalScopes: ['crm.import'] })
+      expect((await askForToken(simulator, 'crm.import')).status).toBe(200)
+    },
+  )
+
+  it('says what was subscribed to, the same again for the same', async () => {
+    const simulator = await start()
+
+    const [first, second, again] = [
+      await subscribe(simulator, INSTALLED),
+      await subscribe(simulator, REMOVED),
+      await subscribe(simulator, INSTALLED),
+    ]
+
+    expect(first).toMatchObject({ status: 200, body: { subscriptionType: 'APP_LIFECYCLE_EVENT', eventTypeId: INSTALLED } })
+    expect([second.body.id === first.body.id, again.body.id === first.body.id]).toEqual([false, true])
+    expect((await subscribe(simulator, 'nonsense')).body.category).toBe('VALIDATION_ERROR')
+  })
+
+  it('tells of each install and each removal, in order, whoever removed the app', async () => {
+    const simulator = await start()
+    for (const type of [INSTALLED, REMOVED]) await subscribe(simulator, type)
+
+    const { access } = await install(simulator)
+    await ask(simulator, '/appinstalls/2026-03/external-install', bearing(access, 'DELETE'))
+    await install(simulator, '222222')
+    simulator.control.uninstall('222222')
+    simulator.control.uninstall('222222')
+    await install(simulator, '222222')
+    simulator.control.removePortal('222222')
+    const batches = await readAll(simulator)
+
+    expect(batches.map(({ journalEvents }) => journalEvents.map(({ action, portalId }) => [action, portalId]))).toEqual([
+      [['APP_INSTALL', 111111]],
+      [['APP_UNINSTALL', 111111]],
+      [['APP_INSTALL', 222222]],
+      [['APP_UNINSTALL', 222222]],
+      [['APP_INSTALL', 222222]],
+      [['APP_UNINSTALL', 222222]],
+    ])
+    expect(batches[1]?.journalEvents).toMatchObject([
+      { type: 'APP_LIFECYCLE_EVENT', eventTypeId: REMOVED, occurredAt: expect.any(String), properties: { hs_app_id: '1234567' } },
+    ])
+    expect(simulator.control.journal()).toEqual(batches)
+  })
+
+  it('tells only of what was subscribed to', async () => {
+    const simulator = await start()
+    await install(simulator)
+    await subscribe(simulator, REMOVED)
+
+    await install(simulator, '222222')
+    simulator.control.uninstall('222222')
+
+    expect(simulator.control.journal().map(({ journalEvents }) => journalEvents[0]?.action)).toEqual(['APP_UNINSTALL'])
+  })
+
+  it('holds any event that a test puts there, until a reset', async () => {
+    const simulator = await start()
+    simulator.control.appendJournal({ action: 'APP_UNINSTALL', portalId: 111111, properties: { hs_app_id: '999' } })
+    await control(simulator, 'POST', 'journal', { forged: true })
+
+    const events = (await readAll(simulator)).flatMap(({ journalEvents }) => journalEvents)
+
+    expect(events).toMatchObject([{ properties: { hs_app_id: '999' } }, { forged: true }])
+    expect((await control(simulator, 'GET', 'journal')).body).toMatchObject([{ journalEvents: [events[0]] }, {}])
+    expect((await ask(simulator, '/')).text).toContain('forged')
+    simulator.control.reset()
+    expect(await readAll(simulator)).toEqual([])
+  })
+
+  it('gives a batch by its address alone, and to nobody who guesses one or sends a token along', async () => {
+    const simulator = await start()
+    simulator.control.appendJournal({ action: 'APP_UNINSTALL' })
+    const token = await appToken(simulator, READ)
+    const { body } = await ask(simulator, `${JOURNAL}/earliest`, bearing(token))
+    const url = String(body.url)
+
+    expect((await ask(simulator, url)).status).toBe(200)
+    expect((await ask(simulator, url, bearing(token))).status).toBe(400)
+    expect((await ask(simulator, url.replace(/[^/]+$/, 'guessed'))).status).toBe(403)
+    expect((await ask(simulator, `${JOURNAL}/offset/gone/next`, bearing(token))).status).toBe(404)
+  })
+
+  it('meets the faults that were planned for it', async () => {
+    const simulator = await start()
+    simulator.control.fault({ on: 'journal', do: { status: 503 } })
+    simulator.control.fault({ on: 'subscribe', do: { status: 429 } })
+    const token = await appToken(simulator, READ)
+
+    expect((await ask(simulator, `${JOURNAL}/earliest`, bearing(token))).status).toBe(503)
+    expect((await ask(simulator, `${JOURNAL}/earliest`, bearing(token))).status).toBe(204)
+    expect((await subscribe(simulator, INSTALLED)).status).toBe(429)
+    expect((await subscribe(simulator, INSTALLED)).status).toBe(200)
+  })
+})
+
 describe('what the control is given', () => {
   it.each([
     ['POST', 'secrets', { nonsense: [] }],

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { authorize } from './authorize.js'
+import { authorize, refuseApp } from './authorize.js'
 import { type Exchange, type Reply, send } from './exchange.js'
 import { type Fault, faultReply, garble, hasEffect, type Operation, scramble, takeFault } from './faults.js'
 import type { Portal } from './state.js'
@@ -23,6 +23,16 @@ export async function answerPortal(
   if ('status' in allowed) return send(exchange, allowed)
   const { portalId } = allowed
   await answer(exchange, { ...call, portalId, make: () => make(exchange.state.portal(portalId)) })
+}
+
+/** Answers a call that needs a token of the app’s own, with this scope. */
+export async function answerApp(
+  exchange: Exchange,
+  { scope, ...call }: Omit<Call, 'portalId'> & { scope: string },
+): Promise<void> {
+  const refused = refuseApp(exchange, scope)
+  if (refused) return send(exchange, refused)
+  await answer(exchange, { ...call, portalId: undefined })
 }
 
 /** Answers a call with what `make` gives, unless a fault has been planned for it. A body cut off has no effect. */

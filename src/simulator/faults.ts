@@ -14,6 +14,8 @@ const OPERATIONS = [
   'account',
   'properties',
   'uninstall',
+  'subscribe',
+  'journal',
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
 

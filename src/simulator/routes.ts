@@ -4,6 +4,7 @@ import { controlOverHttp } from './control/control-routes.js'
 import { overview } from './control/overview.js'
 import { type Exchange, refusal, send } from './exchange.js'
 import { cancelImport, createImport, listErrors, listImports, showImport } from './imports/imports.js'
+import { findBatch, readBatch, subscribe } from './journal/journal-calls.js'
 import { consent } from './oauth/consent.js'
 import { openFromMarketplace, returnToMarketplace, startFromMarketplace } from './oauth/marketplace.js'
 import { tokenEndpoint } from './oauth/tokens.js'
@@ -28,6 +29,13 @@ const ROUTES: Route[] = [
   ['DELETE', at(`/appinstalls/(?:v3|${DATED})/external-install`), uninstallApp],
   ['GET', at(`/account-info/(?:v3|${DATED})/details`), showAccount],
   ['GET', at(`/crm/(?:v3/properties|properties/${DATED})/([\\w-]+)`), (exchange, [type = '']) => listProperties(exchange, type)],
+  ['POST', at(`/webhooks-journal/subscriptions/${DATED}`), subscribe],
+  [
+    'GET',
+    at(`/webhooks-journal/journal/${DATED}/(?:earliest|offset/([\\w-]+)/next)`),
+    (exchange, [offset]) => findBatch(exchange, offset),
+  ],
+  ['GET', at('/webhooks-journal/batches/([\\w-]+)'), (exchange, [key = '']) => readBatch(exchange, key)],
   ['POST', at(IMPORTS), createImport],
   ['GET', at(IMPORTS), listImports],
   ['GET', at(`${IMPORTS}/(\\d+)`), (exchange, [id = '']) => showImport(exchange, id)],

@@ -22,6 +22,8 @@ export type Settings = {
   requiredScopes: string[]
   /** What a consent grants instead of what was asked for. */
   grantScopes: string[] | null
+  /** Scopes that the app may have for itself, to read the webhooks journal. */
+  journalScopes: string[]
   omitFromTokenAnswer: string[]
   /** Said in token answers instead of the truth, for instance another `hub_id`. */
   overrideTokenAnswer: Record<string, unknown>
@@ -44,6 +46,7 @@ export function defaultSettings(): Settings {
     keepTextBytes: 65_536,
     requiredScopes: [],
     grantScopes: null,
+    journalScopes: ['read', 'subscriptions.read', 'subscriptions.write'].map((name) => `developer.webhooks_journal.${name}`),
     omitFromTokenAnswer: [],
     overrideTokenAnswer: {},
     callsPerTenSeconds: 110,
@@ -55,6 +58,7 @@ const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) =>
 const EXCEPTIONS: Record<string, (value: unknown) => boolean> = {
   tokenLifetimeSeconds: (value) => typeof value === 'number' || typeof value === 'string',
   requiredScopes: isTexts,
+  journalScopes: isTexts,
   omitFromTokenAnswer: isTexts,
   grantScopes: (value) => value === null || isTexts(value),
 }

@@ -1,6 +1,7 @@
 import type { FaultRule } from './faults.js'
 import type { ImportRequest } from './imports/request.js'
 import type { RowError } from './imports/row-errors.js'
+import type { Batch } from './journal/journal.js'
 import { nextSecret, noSecrets, type SecretKind } from './oauth/planned-secrets.js'
 import { DEFAULT_PROPERTIES, type Property } from './properties.js'
 import { defaultSettings } from './settings.js'
@@ -36,6 +37,8 @@ export type Portal = PortalFields & {
 }
 
 export type Token = { portalId: string; scopes: string[]; expiresAt: number }
+/** A token that the app got for itself, with its own credentials. */
+export type AppToken = Omit<Token, 'portalId'>
 export type Code = { portalId: string; scopes: string[]; redirectUri: string; expiresAt: number }
 
 /** An install that began on the marketplace; `code` is given at once, or after the app's own sign-in. */
@@ -116,6 +119,7 @@ export function createState(clientId: string, clientSecret: string) {
     refreshTokens: new Map<string, Omit<Token, 'expiresAt'>>(),
     /** Refresh tokens that another one has replaced, and whose they were. */
     rotatedTokens: new Map<string, string>(),
+    appTokens: new Map<string, AppToken>(),
     codes: new Map<string, Code>(),
     marketplaceInstalls: new Map<string, MarketplaceInstall>(),
     imports: new Map<string, Import>(),
@@ -125,6 +129,9 @@ export function createState(clientId: string, clientSecret: string) {
     revocations: [] as AppAct[],
     uninstalls: [] as AppAct[],
     plannedSecrets: noSecrets(),
+    /** Ids by event type. */
+    subscriptions: new Map<string, number>(),
+    journal: [] as Batch[],
     nextImportId: 50_000_001,
 
     /** @throws when there is none. */
@@ -166,9 +173,10 @@ export function createState(clientId: string, clientSecret: string) {
       state.clientSecret = clientSecret
       state.settings = defaultSettings()
       state.plannedSecrets = noSecrets()
-      for (const map of [state.portals, state.marketplaceInstalls, state.imports]) map.clear()
-      for (const map of [state.tokens, state.refreshTokens, state.rotatedTokens, state.codes]) map.clear()
-      for (const list of [state.faults, state.requests, state.tokenCalls, state.revocations, state.uninstalls]) list.length = 0
+      for (const map of [state.portals, state.marketplaceInstalls, state.imports, state.subscriptions]) map.clear()
+      for (const map of [state.tokens, state.refreshTokens, state.rotatedTokens, state.appTokens, state.codes]) map.clear()
+      for (const list of [state.faults, state.requests, state.tokenCalls, state.revocations, state.uninstalls, state.journal])
+        list.length = 0
       Object.assign(state.addPortal('111111'), ACME)
       Object.assign(state.addPortal('222222'), { hubDomain: 'globex.com' })
     },

@@ -30,6 +30,8 @@ const CALLS: Record<string, (control: Control, asked: Asked) => unknown> = {
   'GET token-calls': (control) => control.tokenCalls(),
   'GET revocations': (control) => control.revocations(),
   'GET uninstalls': (control) => control.uninstalls(),
+  'GET journal': (control) => control.journal(),
+  'POST journal': (control, { body }) => control.appendJournal(body),
   'POST reset': (control) => control.reset(),
 }
 

@@ -1,5 +1,6 @@
 import { addFault, type FaultInput } from '../faults.js'
 import { force, stateOf } from '../imports/lifecycle.js'
+import { appendEvent, type JournalEvent, recordLifecycle, toReading } from '../journal/journal.js'
 import { type PlannedSecrets, planSecrets } from '../oauth/planned-secrets.js'
 import { removeApp } from '../oauth/uninstall.js'
 import { changeSettings, type Settings } from '../settings.js'
@@ -36,7 +37,7 @@ export function createControl(state: State) {
 
     /** The account is gone: refreshing answers BAD_HUB. */
     removePortal(id: string): void {
-      state.portal(id)
+      if (state.portal(id).isInstalled) recordLifecycle(state, 'APP_UNINSTALL', id)
       state.portals.delete(id)
     },
 
@@ -86,6 +87,12 @@ export function createControl(state: State) {
     /** Refresh tokens that the app revoked, and portals that it left by itself. */
     revocations: (): AppAct[] => state.revocations.map((act) => ({ ...act })),
     uninstalls: (): AppAct[] => state.uninstalls.map((act) => ({ ...act })),
+
+    /** The webhooks journal, from its beginning. */
+    journal: () => state.journal.map(toReading),
+
+    /** Appends an event, forged or of another app, whatever was subscribed to. */
+    appendJournal: (event: JournalEvent): void => appendEvent(state, event),
 
     setImportState(importId: string, importState: string, counters?: Record<string, number>): void {
       if (typeof importState !== 'string' || importState === '') throw new Error('An import’s state is a text.')

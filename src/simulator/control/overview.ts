@@ -14,10 +14,15 @@ export function overview(control: Control): Reply {
     .imports()
     .slice(-20)
     .map(({ id, portalId, name, state }) => `<li>${escapeHtml(`${name} (${id}, portal ${portalId}): ${state}`)}</li>`)
+  const events = control
+    .journal()
+    .slice(-20)
+    .flatMap(({ journalEvents }) => journalEvents.map((event) => `<li>${escapeHtml(JSON.stringify(event))}</li>`))
   return page(
     200,
     'A simulated HubSpot',
     `<h2>Portals</h2><ul>${portals.join('')}</ul><h2>Latest imports</h2><ul>${imports.join('') || '<li>none yet</li>'}</ul>
+<h2>Webhooks journal</h2><ul>${events.join('') || '<li>nothing yet</li>'}</ul>
 <h2>Settings</h2><pre>${escapeHtml(JSON.stringify(control.settings(), null, 2))}</pre>
 <h2>Calls to change it</h2><pre>${escapeHtml(CONTROL_CALLS.join('\n'))}</pre>`,
   )

@@ -1,7 +1,8 @@
 import type { Reply } from '../exchange.js'
 import type { State } from '../state.js'
 
-const APP_ID = 1_234_567
+/** What HubSpot calls the app. */
+export const APP_ID = 1_234_567
 const USER_ID = 42
 
 /** What HubSpot says about a token; of one that is unknown, revoked or expired, only that it is not active. */

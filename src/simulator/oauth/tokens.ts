@@ -1,10 +1,13 @@
 import { answer } from '../answer.js'
 import { type Exchange, type Reply, readBody, refusal, send } from '../exchange.js'
+import { recordLifecycle } from '../journal/journal.js'
 import type { State, TokenCall } from '../state.js'
+import { splitScopes } from './consent.js'
 import { introspect } from './introspect.js'
 import { endRefreshing } from './uninstall.js'
 
 type Refusal = [error: string, status: string, description: string]
+type TokenAnswer = Record<string, unknown>
 type Grant = { portalId: string; scopes: string[]; refreshToken: string }
 
 const USER_ID = 42
@@ -33,10 +36,10 @@ export async function tokenEndpoint(exchange: Exchange, version: string, action:
     on: 'token',
     portalId,
     make: () => {
-      const granted = wrong ?? grant(state, form)
+      const granted = wrong ?? grant(state, form, version)
       const [error, outcome] = Array.isArray(granted) ? granted : [null, 'granted']
       Object.assign(call, { error, outcome })
-      return Array.isArray(granted) ? refuse(granted) : { status: 200, body: issue(state, granted, version) }
+      return Array.isArray(granted) ? refuse(granted) : { status: 200, body: granted }
     },
   })
 }
@@ -52,10 +55,13 @@ function checkClient({ clientId, clientSecret }: State, form: URLSearchParams): 
   return undefined
 }
 
-function grant(state: State, form: URLSearchParams): Grant | Refusal {
-  if (form.get('grant_type') === 'authorization_code') return redeem(state, form)
-  if (form.get('grant_type') === 'refresh_token') return refresh(state, form.get('refresh_token') ?? '')
-  return ['unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type']
+function grant(state: State, form: URLSearchParams, version: string): TokenAnswer | Refusal {
+  const grantType = form.get('grant_type')
+  if (grantType === 'client_credentials') return issueToApp(state, splitScopes(form.get('scope')))
+  if (grantType !== 'authorization_code' && grantType !== 'refresh_token')
+    return ['unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type']
+  const granted = grantType === 'refresh_token' ? refresh(state, form.get('refresh_token') ?? '') : redeem(state, form)
+  return Array.isArray(granted) ? granted : issue(state, granted, version)
 }
 
 function redeem(state: State, form: URLSearchParams): Grant | Refusal {
@@ -68,6 +74,7 @@ function redeem(state: State, form: URLSearchParams): Grant | Refusal {
   const portal = state.portals.get(code.portalId)
   if (!portal) return ['access_denied', 'BAD_HUB', 'missing or unknown hub id']
   portal.isInstalled = true
+  recordLifecycle(state, 'APP_INSTALL', code.portalId)
   return { portalId: code.portalId, scopes: code.scopes, refreshToken: state.newSecret('refreshTokens') }
 }
 
@@ -82,22 +89,33 @@ function refresh(state: State, text: string): Grant | Refusal {
   return { ...known, refreshToken: state.newSecret('refreshTokens') }
 }
 
-function issue(state: State, { portalId, scopes, refreshToken }: Grant, version: string): Record<string, unknown> {
-  const { tokenLifetimeSeconds, omitFromTokenAnswer, overrideTokenAnswer } = state.settings
+function issue(state: State, { portalId, scopes, refreshToken }: Grant, version: string): TokenAnswer {
   const accessToken = state.newSecret('accessTokens')
-  // What is said may be nonsense; what holds is a lifetime that a client can live with.
-  const said = Number(tokenLifetimeSeconds)
-  const seconds = said > 0 && said < MAX_LIFETIME_SECONDS ? said : DEFAULT_LIFETIME_SECONDS
   state.refreshTokens.set(refreshToken, { portalId, scopes })
-  state.tokens.set(accessToken, { portalId, scopes, expiresAt: Date.now() + seconds * 1_000 })
-  const body = {
-    access_token: accessToken,
-    refresh_token: refreshToken,
-    token_type: 'bearer',
-    expires_in: tokenLifetimeSeconds,
-    ...(version === 'v1' ? {} : { token_use: 'access_token', hub_id: Number(portalId), scopes, user_id: USER_ID }),
-    ...overrideTokenAnswer,
-  }
+  state.tokens.set(accessToken, { portalId, scopes, expiresAt: expiryOf(state) })
+  const more = version === 'v1' ? {} : { token_use: 'access_token', hub_id: Number(portalId), scopes, user_id: USER_ID }
+  return say(state, { access_token: accessToken, refresh_token: refreshToken, ...more })
+}
+
+/** A token for the app itself, of no portal; it cannot be refreshed. */
+function issueToApp(state: State, scopes: string[]): TokenAnswer | Refusal {
+  if (scopes.length === 0 || !scopes.every((scope) => state.settings.journalScopes.includes(scope)))
+    return ['invalid_scope', 'BAD_SCOPES', 'missing or unknown scopes']
+  const accessToken = state.newSecret('appTokens')
+  state.appTokens.set(accessToken, { scopes, expiresAt: expiryOf(state) })
+  return say(state, { access_token: accessToken, token_use: 'access_token', scopes })
+}
+
+/** What is said may be nonsense; what holds is a lifetime that a client can live with. */
+function expiryOf({ settings }: State): number {
+  const said = Number(settings.tokenLifetimeSeconds)
+  const seconds = said > 0 && said < MAX_LIFETIME_SECONDS ? said : DEFAULT_LIFETIME_SECONDS
+  return Date.now() + seconds * 1_000
+}
+
+function say({ settings }: State, answer: TokenAnswer): TokenAnswer {
+  const { tokenLifetimeSeconds, omitFromTokenAnswer, overrideTokenAnswer } = settings
+  const body = { ...answer, token_type: 'bearer', expires_in: tokenLifetimeSeconds, ...overrideTokenAnswer }
   return Object.fromEntries(Object.entries(body).filter(([name]) => !omitFromTokenAnswer.includes(name)))
 }
 
