@@ -1,5 +1,9 @@
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createSimulator, type Simulator } from '../src/simulator/simulator.js'
+import { createSimulator, type Delivery, type Simulator } from '../src/simulator/simulator.js'
 
 const CLIENT = { client_id: 'client', client_secret: 'secret' }
 const REDIRECT = 'http://localhost:9/oauth/callback'
@@ -332,12 +336,125 @@ describe('the webhooks journal', () => {
   })
 })
 
+describe('a webhook delivery', () => {
+  type Received = { method: string; url: string; headers: IncomingHttpHeaders; text: string }
+
+  /** An app that answers 202, and keeps what it was sent. */
+  async function listen() {
+    const received: Received[] = []
+    const server = createServer((req, res) => {
+      const chunks: Buffer[] = []
+      req.on('data', (chunk: Buffer) => chunks.push(chunk))
+      req.on('end', () => {
+        const { method = '', url = '', headers } = req
+        received.push({ method, url, headers, text: Buffer.concat(chunks).toString() })
+        res.writeHead(202).end('taken')
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    return { received, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  }
+
+  /** Whether the signature is that of this text, and the timestamp told. */
+  function isSigned({ headers, text }: Received, uri: string, secret = 'secret'): boolean {
+    const told = headers['x-hubspot-request-timestamp']
+    const expected = createHmac('sha256', secret).update(`POST${uri}${text}${told}`).digest('base64')
+    return headers['x-hubspot-signature-v3'] === expected
+  }
+
+  it('is a signed list of events, and resolves to the app’s answer', async () => {
+    const simulator = await start()
+    const { received, url } = await listen()
+    const event = simulator.control.privacyDeletion('111111', '501')
+
+    const answer = await simulator.control.deliver({ targetUrl: `${url}/hubspot/webhooks`, events: [event] })
+
+    expect(answer).toEqual({ status: 202, body: 'taken' })
+    expect(received).toMatchObject([{ method: 'POST', url: '/hubspot/webhooks', text: JSON.stringify([event]) }])
+    expect(received.map((request) => isSigned(request, `${url}/hubspot/webhooks`))).toEqual([true])
+    expect(received[0]?.headers['x-hubspot-request-timestamp']).toMatch(/^\d{13}$/)
+    expect(event).toMatchObject({ appId: 1234567, portalId: 111111, objectId: 501, subscriptionType: 'contact.privacyDeletion' })
+  })
+
+  it('is signed for an address whose special characters are decoded, and no others', async () => {
+    const simulator = await start()
+    const { received, url } = await listen()
+    const sent = '/h?a=%3A%2f%3F%40%21%24%27%28%29%2A%2C%3B&b=%20%26%3D%2B%25%C3%A9'
+
+    await simulator.control.deliver({ targetUrl: `${url}${sent}`, events: [] })
+
+    expect(received[0]?.url).toBe(sent)
+    const decoded = "/h?a=:/?@!$'()*,;&b=%20%26%3D%2B%25%C3%A9"
+    expect(received.map((request) => isSigned(request, `${url}${decoded}`))).toEqual([true])
+  })
+
+  it.each<[string, Partial<Delivery>]>([
+    ['another secret', { secret: 'other' }],
+    ['another address', { signedUrl: 'https://app.example.com/h' }],
+    ['other white space', { tamper: 'white-space' }],
+    ['another query', { tamper: 'query' }],
+    ['another time', { tamper: 'timestamp' }],
+    ['the first version', { version: 'v1' }],
+    ['no signature', { version: 'none' }],
+  ])('is forged on demand: %s', async (_, forged) => {
+    const simulator = await start()
+    const { received, url } = await listen()
+    const events = [{ a: 1 }]
+
+    await simulator.control.deliver({ targetUrl: `${url}/h`, events, timestamp: 1_000, ...forged })
+
+    expect(received.map((request) => isSigned(request, `${url}${request.url}`))).toEqual([false])
+    expect(JSON.parse(received[0]?.text ?? '')).toEqual(events)
+    expect(Object.keys(received[0]?.headers ?? {}).filter((name) => name.startsWith('x-hubspot-signature'))).toEqual(
+      forged.version === 'none'
+        ? []
+        : forged.version === 'v1'
+          ? ['x-hubspot-signature', 'x-hubspot-signature-version']
+          : ['x-hubspot-signature-v3'],
+    )
+  })
+
+  it('can be as old as it is told, and signed with a secret or for an address of the test’s', async () => {
+    const simulator = await start()
+    const { received, url } = await listen()
+    const signedUrl = 'https://app.example.com/h'
+
+    await simulator.control.deliver({ targetUrl: `${url}/h`, events: [], timestamp: 1_000, secret: 'other', signedUrl })
+
+    expect(received[0]?.headers['x-hubspot-request-timestamp']).toBe('1000')
+    expect(received.map((request) => isSigned(request, signedUrl, 'other'))).toEqual([true])
+  })
+
+  it('can be asked for over HTTP', async () => {
+    const simulator = await start()
+    const { received, url } = await listen()
+
+    const { body: event } = await control(simulator, 'POST', 'portals/111111/privacy-deletion', { contactId: 501 })
+    const { body } = await control(simulator, 'POST', 'deliveries', { targetUrl: url, events: [event] })
+
+    expect(body).toEqual({ status: 202, body: 'taken' })
+    expect(JSON.parse(received[0]?.text ?? '')).toMatchObject([{ objectId: 501 }])
+  })
+})
+
 describe('what the control is given', () => {
   it.each([
     ['POST', 'secrets', { nonsense: [] }],
     ['POST', 'secrets', { codes: [1] }],
     ['POST', 'secrets', { codes: 'one' }],
     ['PATCH', 'settings', { revokeFamilyOnReuse: 1 }],
+    ['PATCH', 'settings', { journalScopes: 'all' }],
+    ['POST', 'journal', []],
+    ['POST', 'deliveries', { events: [] }],
+    ['POST', 'deliveries', { targetUrl: 'ftp://x', events: [] }],
+    ['POST', 'deliveries', { targetUrl: 'http://localhost:9/', events: {} }],
+    ['POST', 'deliveries', { targetUrl: 'http://localhost:9/', events: [], version: 'v9' }],
+    ['POST', 'deliveries', { targetUrl: 'http://localhost:9/', events: [], tamper: 'all' }],
+    ['POST', 'deliveries', { targetUrl: 'http://localhost:9/', events: [], secret: '' }],
+    ['POST', 'deliveries', { targetUrl: 'http://localhost:9/', events: [], timestamp: 'now' }],
+    ['POST', 'portals/111111/privacy-deletion', {}],
   ])('is answered with 400 and a sentence when it is wrong: %s %s %o', async (method, path, body) => {
     const simulator = await start()
 

@@ -8,6 +8,7 @@ import { route } from './routes.js'
 import { createState, type RequestRecord, type State } from './state.js'
 
 export type { Control } from './control/control.js'
+export type { Delivery } from './webhooks/deliver.js'
 export type SimulatorOptions = { clientId?: string; clientSecret?: string; port?: number; host?: string }
 /** `close()` cuts the connections that are open. */
 export type Simulator = { url: string; control: Control; close(): Promise<void> }

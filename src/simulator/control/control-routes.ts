@@ -3,6 +3,7 @@ import type { FaultInput } from '../faults.js'
 import type { PlannedSecrets } from '../oauth/planned-secrets.js'
 import type { Settings } from '../settings.js'
 import type { PortalFields } from '../state.js'
+import type { Delivery } from '../webhooks/deliver.js'
 import type { Control } from './control.js'
 
 type Asked = { id: string; body: Record<string, unknown>; query: URLSearchParams }
@@ -32,6 +33,8 @@ const CALLS: Record<string, (control: Control, asked: Asked) => unknown> = {
   'GET uninstalls': (control) => control.uninstalls(),
   'GET journal': (control) => control.journal(),
   'POST journal': (control, { body }) => control.appendJournal(body),
+  'POST deliveries': (control, { body }) => control.deliver(body as Delivery),
+  'POST portals/{id}/privacy-deletion': (control, { id, body }) => control.privacyDeletion(id, String(body.contactId)),
   'POST reset': (control) => control.reset(),
 }
 
@@ -46,7 +49,7 @@ export async function controlOverHttp(exchange: Exchange, control: Control): Pro
   if (!call) return send(exchange, { status: 404, body: { message: `There is no ${req.method} ${url.pathname}: see GET /.` } })
   try {
     const body = toObject(await readBody(req))
-    send(exchange, { status: 200, body: call(control, { id, body, query: url.searchParams }) ?? {} })
+    send(exchange, { status: 200, body: (await call(control, { id, body, query: url.searchParams })) ?? {} })
   } catch (error) {
     send(exchange, { status: 400, body: { message: error instanceof Error ? error.message : 'The body is wrong.' } })
   }

@@ -5,6 +5,8 @@ import { type PlannedSecrets, planSecrets } from '../oauth/planned-secrets.js'
 import { removeApp } from '../oauth/uninstall.js'
 import { changeSettings, type Settings } from '../settings.js'
 import type { AppAct, Import, Portal, PortalFields, RequestRecord, State, TokenCall } from '../state.js'
+import { type Delivery, deliver } from '../webhooks/deliver.js'
+import { privacyDeletion } from '../webhooks/privacy-deletion.js'
 
 export type Control = ReturnType<typeof createControl>
 
@@ -93,6 +95,12 @@ export function createControl(state: State) {
 
     /** Appends an event, forged or of another app, whatever was subscribed to. */
     appendJournal: (event: JournalEvent): void => appendEvent(state, event),
+
+    /** Sends webhook events to an app, signed unless it is told otherwise; resolves to the app's answer. */
+    deliver: (delivery: Delivery) => deliver(delivery, state.clientSecret),
+
+    /** An event to deliver: the portal deleted a contact for good. */
+    privacyDeletion,
 
     setImportState(importId: string, importState: string, counters?: Record<string, number>): void {
       if (typeof importState !== 'string' || importState === '') throw new Error('An import’s state is a text.')
