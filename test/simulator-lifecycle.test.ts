@@ -439,6 +439,38 @@ describe('a webhook delivery', () => {
   })
 })
 
+describe('the list of custom object types', () => {
+  const SCHEMAS = '/crm-object-schemas/2026-03/schemas'
+
+  it('is empty for most portals, and holds the types of one that has some', async () => {
+    const simulator = await start()
+    const { access } = await install(simulator, '111111', ['oauth', 'crm.schemas.custom.read'])
+
+    const before = await ask(simulator, SCHEMAS, bearing(access))
+    const plate = { name: 'plate', label: 'Plate', type: 'string', fieldType: 'text' } as const
+    simulator.control.portal('111111', { properties: { '2-501': [plate] } })
+    const after = await ask(simulator, '/crm-object-schemas/v3/schemas', bearing(access))
+
+    expect([before.status, before.body]).toEqual([200, { results: [] }])
+    const properties = [expect.objectContaining({ name: 'plate', label: 'Plate' })]
+    expect(after.body.results).toMatchObject([{ objectTypeId: '2-501', labels: { singular: expect.any(String) }, properties }])
+    simulator.control.fault({ on: 'schemas', do: { status: 500 } })
+    expect((await ask(simulator, SCHEMAS, bearing(access))).status).toBe(500)
+  })
+
+  it('is closed to a token without the scope', async () => {
+    const simulator = await start()
+    const { access } = await install(simulator)
+
+    const { status, body } = await ask(simulator, SCHEMAS, bearing(access))
+
+    expect([status, body]).toMatchObject([
+      403,
+      { category: 'MISSING_SCOPES', errors: [{ context: { requiredGranularScopes: ['crm.schemas.custom.read'] } }] },
+    ])
+  })
+})
+
 describe('what the control is given', () => {
   it.each([
     ['POST', 'secrets', { nonsense: [] }],

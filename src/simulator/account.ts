@@ -1,7 +1,7 @@
 import { answerPortal } from './answer.js'
 import { type Exchange, refusal } from './exchange.js'
 import { removeApp } from './oauth/uninstall.js'
-import { objectTypeId, toAnswer } from './properties.js'
+import { objectTypeId, type Property, toAnswer } from './properties.js'
 
 const SCHEMA_SCOPES: Record<string, string> = {
   '0-1': 'crm.schemas.contacts.read',
@@ -9,6 +9,7 @@ const SCHEMA_SCOPES: Record<string, string> = {
   '0-3': 'crm.schemas.deals.read',
   '0-5': 'tickets',
 }
+const CUSTOM_SCOPE = 'crm.schemas.custom.read'
 
 /** GET /account-info/{version}/details */
 export async function showAccount(exchange: Exchange): Promise<void> {
@@ -41,7 +42,7 @@ function offsetOf(timeZone: string): { utcOffset: string; utcOffsetMilliseconds:
 export async function listProperties(exchange: Exchange, objectType: string): Promise<void> {
   const typeId = objectTypeId(objectType)
   await answerPortal(exchange, {
-    scope: SCHEMA_SCOPES[typeId] ?? 'crm.schemas.custom.read',
+    scope: SCHEMA_SCOPES[typeId] ?? CUSTOM_SCOPE,
     on: 'properties',
     make: ({ properties }) => {
       const known = properties[typeId]
@@ -49,6 +50,37 @@ export async function listProperties(exchange: Exchange, objectType: string): Pr
       return { status: 200, body: { results: known.map(toAnswer) } }
     },
   })
+}
+
+/** GET /crm-object-schemas/{version}/schemas: the portal’s custom object types, those with properties of their own. */
+export async function listSchemas(exchange: Exchange): Promise<void> {
+  await answerPortal(exchange, {
+    scope: CUSTOM_SCOPE,
+    on: 'schemas',
+    make: ({ id, properties }) => {
+      const custom = Object.entries(properties).filter(([typeId]) => typeId.startsWith('2-'))
+      return { status: 200, body: { results: custom.map(([typeId, known]) => toSchema(id, typeId, known)) } }
+    },
+  })
+}
+
+function toSchema(portalId: string, objectTypeId: string, properties: Property[]): object {
+  const name = `custom_${objectTypeId.slice(2)}`
+  const [first] = properties
+  return {
+    id: objectTypeId.slice(2),
+    objectTypeId,
+    name,
+    fullyQualifiedName: `p${portalId}_${name}`,
+    labels: { singular: `Custom object ${objectTypeId}`, plural: `Custom objects ${objectTypeId}` },
+    primaryDisplayProperty: first?.name,
+    requiredProperties: first ? [first.name] : [],
+    searchableProperties: [],
+    secondaryDisplayProperties: [],
+    properties: properties.map(toAnswer),
+    associations: [],
+    archived: false,
+  }
 }
 
 /** DELETE /appinstalls/{version}/external-install */

@@ -13,6 +13,7 @@ const OPERATIONS = [
   'revoke',
   'account',
   'properties',
+  'schemas',
   'uninstall',
   'subscribe',
   'journal',
