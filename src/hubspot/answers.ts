@@ -50,6 +50,38 @@ export const AccountDetails = z.object({
 })
 export type AccountDetails = z.output<typeof AccountDetails>
 
+export const PropertyList = z.object({
+  results: z.array(
+    z
+      .object({
+        name: Text,
+        label: Text.catch(''),
+        type: Text.catch(''),
+        fieldType: Text.catch(''),
+        hasUniqueValue: z.boolean().catch(false),
+        archived: z.boolean().catch(false),
+        calculated: z.boolean().catch(false),
+        modificationMetadata: z.object({ readOnlyValue: z.boolean() }).catch({ readOnlyValue: false }),
+        options: z.array(z.object({ label: Text, value: Text })).catch([]),
+      })
+      .transform(({ modificationMetadata, ...property }) => ({ ...property, readOnly: modificationMetadata.readOnlyValue })),
+  ),
+})
+export type Property = z.output<typeof PropertyList>['results'][number]
+
+export const CustomTypeList = z.object({
+  results: z.array(
+    z
+      .object({
+        objectTypeId: Text,
+        name: Text,
+        labels: z.object({ singular: Text.nullish() }).nullish().catch(null),
+      })
+      .transform(({ objectTypeId, name, labels }) => ({ objectTypeId, name, label: labels?.singular ?? name })),
+  ),
+})
+export type CustomType = z.output<typeof CustomTypeList>['results'][number]
+
 /** HubSpot's error bodies, all shapes of them. */
 export const HubSpotError = z.object({
   category: Text.nullish().catch(null),

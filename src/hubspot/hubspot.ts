@@ -4,12 +4,16 @@ import type { Secret } from '../secret.js'
 import {
   AccountDetails,
   type CreateOutcome,
+  type CustomType,
+  CustomTypeList,
   classifyCreate,
   HubSpotError,
   HubSpotImport,
   HubSpotImportPage,
   HubSpotRowErrorPage,
   missingScopes,
+  type Property,
+  PropertyList,
   parseBody,
   retryAfter,
 } from './answers.js'
@@ -174,6 +178,22 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
       const details = parseBody(AccountDetails, answer.body)
       if (!details) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable account details' } })
       return details
+    },
+
+    /** The properties of an object type, for its id or its name; HubSpot gives all of them at once. */
+    async listProperties(accessToken: Secret, objectType: string): Promise<Property[]> {
+      const url = new URL(`/crm/properties/${apiVersion}/${encodeURIComponent(objectType)}`, apiUrl)
+      const list = parseBody(PropertyList, (await get(url, accessToken)).body)
+      if (!list) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of properties' } })
+      return list.results
+    },
+
+    /** The object types that the portal made itself. */
+    async listCustomTypes(accessToken: Secret): Promise<CustomType[]> {
+      const url = new URL(`/crm-object-schemas/${apiVersion}/schemas`, apiUrl)
+      const list = parseBody(CustomTypeList, (await get(url, accessToken)).body)
+      if (!list) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of object types' } })
+      return list.results
     },
   }
 }

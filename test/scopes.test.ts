@@ -1,0 +1,120 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { VARIABLES } from '../src/config.js'
+import { AppError } from '../src/errors.js'
+import { createHubSpot } from '../src/hubspot/hubspot.js'
+import { findScopeUse, SCOPES } from '../src/hubspot/scopes.js'
+import { createSimulator } from '../src/simulator/simulator.js'
+import { PORTAL } from './support/app.js'
+
+const TABLE = Object.keys(SCOPES)
+const DEFAULTS = [
+  ...VARIABLES.HUBSPOT_SCOPES.schema.parse(undefined),
+  ...VARIABLES.HUBSPOT_OPTIONAL_SCOPES.schema.parse(undefined),
+]
+
+/** A portal that granted these scopes and no others, and what calls HubSpot in its name. */
+async function portalWith(scopes: string[]) {
+  const simulator = await createSimulator({ clientId: 'client', clientSecret: 'secret' })
+  onTestFinished(() => simulator.close())
+  simulator.control.settings({ grantScopes: scopes })
+  const redirectUri = 'http://localhost:9/oauth/callback'
+  const code = simulator.control.install(PORTAL, { redirectUri })
+  const form = { grant_type: 'authorization_code', client_id: 'client', client_secret: 'secret', redirect_uri: redirectUri, code }
+  const answer = await fetch(`${simulator.url}/oauth/2026-03/token`, { method: 'POST', body: new URLSearchParams(form) })
+  const { access_token: accessToken } = (await answer.json()) as { access_token: string }
+  return { simulator, accessToken, hubspot: createHubSpot({ apiUrl: simulator.url, apiVersion: '2026-03' }) }
+}
+
+/** What the call behind a scope came to: undefined when HubSpot answered it. */
+async function refusalOf(scope: string, { hubspot, accessToken }: Awaited<ReturnType<typeof portalWith>>) {
+  const error = await findScopeUse(scope)
+    ?.call(hubspot, accessToken)
+    .then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+  return error instanceof AppError ? { code: error.code, scopes: error.options.context?.scopes } : error
+}
+
+describe('the scopes that an installation is asked for', () => {
+  it('are those of the table, each with a purpose in words and a call that needs it', () => {
+    expect(DEFAULTS.toSorted()).toEqual(TABLE.toSorted())
+    for (const { purpose } of Object.values(SCOPES)) expect(purpose).toMatch(/^To .{10,}[^.]$/)
+  })
+
+  it.each(TABLE)('%s: without it HubSpot refuses exactly its call, and the refusal names it', async (scope) => {
+    const portal = await portalWith(TABLE.filter((granted) => granted !== scope))
+
+    const refusals = await Promise.all(TABLE.map(async (one) => [one, await refusalOf(one, portal)] as const))
+
+    const refused = refusals.filter(([, refusal]) => refusal !== undefined)
+    expect(refused).toEqual([[scope, { code: 'scope_missing', scopes: [scope] }]])
+  })
+
+  it('open every call of the table when all are granted', async () => {
+    const portal = await portalWith(TABLE)
+
+    const refusals = await Promise.all(TABLE.map((scope) => refusalOf(scope, portal)))
+
+    expect(refusals).toEqual(TABLE.map(() => undefined))
+    const paths = portal.simulator.control.requests().flatMap(({ path, status }) => (status === 200 ? [path] : []))
+    expect(new Set(paths).size).toBe(TABLE.length + 1) // and the token’s
+  })
+})
+
+describe('what HubSpot says about an account’s objects', () => {
+  it('is which properties an object has, of what kind, and which cannot be written', async () => {
+    const { hubspot, accessToken } = await portalWith(TABLE)
+
+    const contacts = await hubspot.listProperties(accessToken, 'contacts')
+
+    const named = (name: string) => contacts.find((property) => property.name === name)
+    expect(named('email')).toMatchObject({
+      label: 'Email',
+      type: 'string',
+      fieldType: 'text',
+      hasUniqueValue: true,
+      readOnly: false,
+    })
+    expect(named('hs_email_domain')).toMatchObject({ calculated: true, readOnly: true })
+    expect(named('lifecyclestage')?.options).toContainEqual({ label: 'Lead', value: 'lead' })
+    expect(await hubspot.listProperties(accessToken, '0-1')).toEqual(contacts)
+  })
+
+  it('may leave out or add anything but a property’s name', async () => {
+    const { simulator, hubspot, accessToken } = await portalWith(TABLE)
+    const results = [
+      { name: 'bare' },
+      { name: 'odd', label: 7, type: 'json', options: null, modificationMetadata: [], extra: {} },
+    ]
+    simulator.control.fault({ on: 'properties', do: { status: 200, body: { results } } })
+
+    const properties = await hubspot.listProperties(accessToken, 'contacts')
+
+    const unsaid = { label: '', hasUniqueValue: false, archived: false, calculated: false, readOnly: false, options: [] }
+    expect(properties).toMatchObject([
+      { name: 'bare', type: '', ...unsaid },
+      { name: 'odd', type: 'json', ...unsaid },
+    ])
+  })
+
+  it('is which object types the account made itself', async () => {
+    const { simulator, hubspot, accessToken } = await portalWith(TABLE)
+    const none = await hubspot.listCustomTypes(accessToken)
+    simulator.control.portal(PORTAL, { properties: { '2-77': [] } })
+
+    const made = await hubspot.listCustomTypes(accessToken)
+
+    expect(none).toEqual([])
+    expect(made).toMatchObject([{ objectTypeId: '2-77', name: expect.any(String), label: expect.any(String) }])
+  })
+
+  it.each(['properties', 'schemas'] as const)('is not guessed from an answer that is no list: %s', async (on) => {
+    const { simulator, hubspot, accessToken } = await portalWith(TABLE)
+    simulator.control.fault({ on, times: 0, do: { garbage: 'html' } })
+
+    const answer = on === 'schemas' ? hubspot.listCustomTypes(accessToken) : hubspot.listProperties(accessToken, 'contacts')
+
+    await expect(answer).rejects.toMatchObject({ code: 'hubspot_unavailable' })
+  })
+})
