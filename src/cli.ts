@@ -1,14 +1,19 @@
 import { parseArgs } from 'node:util'
-import { describeProblems, parseConfig, readEnvironment } from './config.js'
+import { describeProblems, parseConfig, parseScopes, readEnvironment } from './config.js'
 import { openDatabaseServer } from './db/database-server.js'
 import { createDeps, type Deps } from './deps.js'
 import { describeDoctor, runDoctor } from './doctor.js'
+import { describeProject, parseProject, writeProject } from './hubspot/developer-project.js'
 import { JOB_KINDS } from './jobs.js'
 import { isCidr } from './partners/partner-store.js'
 import { PortalId } from './portals/portal-store.js'
 
 const USAGE = `Usage: npm run -s importal -- <command>
 
+  hubspot-project --url https://HOST       write the project that HubSpot makes the app from
+              [--out DIR]                  … there instead of ./hubspot
+              [--distribution private]     … for accounts that you name, instead of marketplace
+              [--support-email ADDRESS] [--support-url URL] [--documentation-url URL] [--support-phone NUMBER]
   keys create --partner NAME --portal ID   make an API key; it is shown once
               [--cidr RANGE]...            … good only from these addresses
               [--expires-in-days N]        … good only for so long
@@ -25,7 +30,7 @@ const USAGE = `Usage: npm run -s importal -- <command>
 
 const ROTATED_AT_ONCE = 100
 
-type Options = { partner?: string; portal?: string; cidr?: string[]; 'expires-in-days'?: string; json?: boolean }
+type Options = { partner?: string; portal?: string; cidr?: string[]; 'expires-in-days'?: string; out?: string; json?: boolean }
 type Command = (deps: Deps, options: Options, operand: string | undefined) => Promise<unknown>
 
 /** What a command says it failed at; everything else that is thrown is a fault of ours. */
@@ -78,6 +83,7 @@ async function run(words: string[], options: Options): Promise<number> {
   const command = COMMANDS[words[0] ?? ''] ? words.slice(0, 1) : words.slice(0, 2)
   const act = COMMANDS[command.join(' ')]
   const extra = words.slice(command.length)
+  if (words.join(' ') === 'hubspot-project') return makeProject(options)
   const isDoctor = words.join(' ') === 'doctor'
   if ((!act && !isDoctor) || extra.length > (command.join(' ') === 'keys revoke' ? 1 : 0)) return say(USAGE, 64)
 
@@ -107,6 +113,18 @@ async function run(words: string[], options: Options): Promise<number> {
   }
 }
 
+/** Works before anything is configured: it comes first, and the rest of the configuration from what it leads to. */
+async function makeProject(options: Options): Promise<number> {
+  const scopes = parseScopes(readEnvironment())
+  if ('problems' in scopes) return say(describeProblems(scopes.problems), 78)
+  const parsed = parseProject(options, scopes)
+  if ('problems' in parsed) return say(`${parsed.problems.join('\n')}\n`, 1)
+  const written = await writeProject(options.out ?? 'hubspot', parsed.project).catch((error: Error) => error)
+  if (written instanceof Error) return say(`The project cannot be written: ${written.message}\n`, 1)
+  print(options.json ? written : undefined, describeProject(written))
+  return 0
+}
+
 function parseArguments(): { positionals: string[]; values: Options } {
   try {
     const { positionals, values } = parseArgs({
@@ -116,6 +134,13 @@ function parseArguments(): { positionals: string[]; values: Options } {
         portal: { type: 'string' },
         cidr: { type: 'string', multiple: true },
         'expires-in-days': { type: 'string' },
+        out: { type: 'string' },
+        url: { type: 'string' },
+        distribution: { type: 'string' },
+        'support-email': { type: 'string' },
+        'support-url': { type: 'string' },
+        'support-phone': { type: 'string' },
+        'documentation-url': { type: 'string' },
         json: { type: 'boolean' },
       },
     })

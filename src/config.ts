@@ -146,20 +146,34 @@ export function readEnvironment(): NodeJS.ProcessEnv {
 export function parseConfig(env: NodeJS.ProcessEnv): { config: Config } | { problems: ConfigProblem[] } {
   const { values, problems } = readValues(env)
   const parsed = Environment.safeParse(values)
-  for (const issue of parsed.error?.issues ?? []) {
-    const variable = String(issue.path[0]) as keyof typeof VARIABLES
-    if (problems.some((known) => known.variable.startsWith(variable))) continue
-    const problem = variable in values ? issue.message : 'is missing'
-    problems.push({ variable, problem, example: `${variable}=${VARIABLES[variable].example}` })
-  }
+  for (const wrong of toProblems(parsed.error, values))
+    if (!problems.some(({ variable }) => variable.startsWith(wrong.variable))) problems.push(wrong)
   if (parsed.data === undefined || problems.length > 0) return { problems }
   return { config: toConfig(parsed.data) }
+}
+
+/** The scopes alone: all that a developer project needs to know, and there is no client id before there is a project. */
+export function parseScopes(
+  env: NodeJS.ProcessEnv,
+): Pick<Config['hubspot'], 'scopes' | 'optionalScopes'> | { problems: ConfigProblem[] } {
+  const { values } = readValues(env)
+  const { data, error } = Environment.pick({ HUBSPOT_SCOPES: true, HUBSPOT_OPTIONAL_SCOPES: true }).safeParse(values)
+  if (!data) return { problems: toProblems(error, values) }
+  return { scopes: data.HUBSPOT_SCOPES, optionalScopes: data.HUBSPOT_OPTIONAL_SCOPES }
 }
 
 /** What stops a start, as one screen for the operator. */
 export function describeProblems(problems: ConfigProblem[]): string {
   const lines = problems.map(({ variable, problem, example }) => `  ${variable} ${problem}\n      for example: ${example}`)
   return `Importal cannot start: ${problems.length} variable${problems.length === 1 ? '' : 's'} to put right.\n\n${lines.join('\n')}\n\nEvery variable is described in README.md and .env.example.\n`
+}
+
+function toProblems(error: z.ZodError | undefined, values: Record<string, string>): ConfigProblem[] {
+  return (error?.issues ?? []).map(({ path, message }) => {
+    const variable = String(path[0]) as keyof typeof VARIABLES
+    const problem = variable in values ? message : 'is missing'
+    return { variable, problem, example: `${variable}=${VARIABLES[variable].example}` }
+  })
 }
 
 function readValues(env: NodeJS.ProcessEnv): { values: Record<string, string>; problems: ConfigProblem[] } {
