@@ -6,6 +6,7 @@ import { describeDoctor, runDoctor } from './doctor.js'
 import { describeProject, parseProject, writeProject } from './hubspot/developer-project.js'
 import { JOB_KINDS } from './jobs.js'
 import { isCidr } from './partners/partner-store.js'
+import { checkScopes, describeScopes } from './portals/check-scopes.js'
 import { PortalId } from './portals/portal-store.js'
 
 const USAGE = `Usage: npm run -s importal -- <command>
@@ -21,6 +22,7 @@ const USAGE = `Usage: npm run -s importal -- <command>
   keys revoke KEY_ID                       refuse a key from now on
   partners list                            partners and their portals
   portals list                             connected HubSpot accounts
+  portals check PORTAL                     try every permission that an account granted
   migrate                                  bring the database up to date
   doctor                                   check the whole set-up
   rotate-encryption                        seal everything with the first of ENCRYPTION_KEYS
@@ -31,6 +33,8 @@ const USAGE = `Usage: npm run -s importal -- <command>
 const ROTATED_AT_ONCE = 100
 
 type Options = { partner?: string; portal?: string; cidr?: string[]; 'expires-in-days'?: string; out?: string; json?: boolean }
+/** A result in words of its own; a bad one is a failure though the command has done its work. */
+type Report = { json: unknown; text: string; isGood: boolean }
 type Command = (deps: Deps, options: Options, operand: string | undefined) => Promise<unknown>
 
 /** What a command says it failed at; everything else that is thrown is a fault of ours. */
@@ -57,6 +61,12 @@ const COMMANDS: Record<string, Command> = {
   },
   'partners list': async ({ partners }) => partners.listPartners(),
   'portals list': async ({ portals }) => portals.list(),
+  'portals check': async (deps, _options, portalId) => {
+    if (portalId === undefined) return fail('portals check needs the id of a portal: see portals list.')
+    const checks = await checkScopes(deps, portalId)
+    const isGood = checks.every(({ ok, isRequired }) => ok || !isRequired)
+    return { json: checks, text: describeScopes(checks), isGood } satisfies Report
+  },
   migrate: async ({ queue }) => {
     await queue.start(JOB_KINDS)
     return { migrated: true }
@@ -75,6 +85,9 @@ const COMMANDS: Record<string, Command> = {
   },
 }
 
+/** Commands that are followed by an id. */
+const WITH_OPERAND = ['keys revoke', 'portals check']
+
 const { positionals, values } = parseArguments()
 process.exitCode = await run(positionals, values)
 process.exit()
@@ -85,7 +98,7 @@ async function run(words: string[], options: Options): Promise<number> {
   const extra = words.slice(command.length)
   if (words.join(' ') === 'hubspot-project') return makeProject(options)
   const isDoctor = words.join(' ') === 'doctor'
-  if ((!act && !isDoctor) || extra.length > (command.join(' ') === 'keys revoke' ? 1 : 0)) return say(USAGE, 64)
+  if ((!act && !isDoctor) || extra.length > (WITH_OPERAND.includes(command.join(' ')) ? 1 : 0)) return say(USAGE, 64)
 
   const parsed = parseConfig(readEnvironment())
   if (isDoctor) {
@@ -101,8 +114,9 @@ async function run(words: string[], options: Options): Promise<number> {
   const deps = await createDeps(config, database.url)
   try {
     const result = await act(deps, options, extra[0])
-    print(options.json ? result : undefined, describe(result))
-    return 0
+    const report = isReport(result) ? result : { json: result, text: describe(result), isGood: true }
+    print(options.json ? report.json : undefined, report.text)
+    return report.isGood ? 0 : 1
   } catch (error) {
     if (error instanceof Error && 'isForOperator' in error) return say(`${error.message}\n`, 1)
     return say(`Failed: ${error instanceof Error ? error.message : String(error)}\n`, 1)
@@ -157,6 +171,10 @@ function say(message: string, exitCode: number): number {
 
 function print(json: unknown, text: string): void {
   process.stdout.write(json === undefined ? text : `${JSON.stringify(json)}\n`)
+}
+
+function isReport(result: unknown): result is Report {
+  return typeof result === 'object' && result !== null && 'isGood' in result && 'text' in result
 }
 
 /** A list as a table, anything else as `name  value` lines. */

@@ -3,8 +3,10 @@ import { VARIABLES } from '../src/config.js'
 import { AppError } from '../src/errors.js'
 import { createHubSpot } from '../src/hubspot/hubspot.js'
 import { findScopeUse, SCOPES } from '../src/hubspot/scopes.js'
+import { checkScopes, describeScopes, type ScopeCheck } from '../src/portals/check-scopes.js'
 import { createSimulator } from '../src/simulator/simulator.js'
 import { PORTAL } from './support/app.js'
+import { kill, runScript, testPlace } from './support/process.js'
 
 const TABLE = Object.keys(SCOPES)
 const DEFAULTS = [
@@ -117,4 +119,92 @@ describe('what HubSpot says about an account’s objects', () => {
 
     await expect(answer).rejects.toMatchObject({ code: 'hubspot_unavailable' })
   })
+})
+
+describe('portals check', () => {
+  const PUBLIC_URL = 'https://importal.example.com'
+
+  /** Checks a portal that granted these scopes, of an app that asks for those. */
+  async function check(granted: string[], asked: Partial<Record<'scopes' | 'optionalScopes', string[]>> = {}) {
+    const { simulator, hubspot, accessToken } = await portalWith(granted)
+    const hubspotConfig = { scopes: ['oauth', 'crm.import', 'tickets'], optionalScopes: ['crm.schemas.custom.read'], ...asked }
+    const deps = {
+      config: { publicUrl: PUBLIC_URL, hubspot: hubspotConfig },
+      hubspot,
+      accessToken: { use: <T>(_portalId: string, call: (token: string) => Promise<T>) => call(accessToken) },
+    }
+    return { simulator, run: () => checkScopes(deps, PORTAL) }
+  }
+
+  it('tries every scope that is asked for and says what each is for', async () => {
+    const { simulator, run } = await check(TABLE)
+
+    const checks = await run()
+
+    expect(checks.map(({ scope, isRequired, ok }) => [scope, isRequired, ok])).toEqual([
+      ['oauth', true, true],
+      ['crm.import', true, true],
+      ['tickets', true, true],
+      ['crm.schemas.custom.read', false, true],
+    ])
+    expect(simulator.control.requests().filter(({ method }) => method === 'GET')).toHaveLength(4)
+    expect(describeScopes(checks)).toContain(`✓ tickets: works\n    ${SCOPES.tickets.purpose}\n`)
+  })
+
+  it('says of a missing one where to connect the portal again, and of an optional one that it is optional', async () => {
+    const { run } = await check(['oauth', 'crm.import'])
+
+    const checks = await run()
+
+    const link = `${PUBLIC_URL}/oauth/install?portalId=${PORTAL}`
+    expect(checks.filter(({ ok }) => !ok)).toMatchObject([
+      { scope: 'tickets', isRequired: true, found: 'not granted', fix: `Connect the portal again: ${link}` },
+      { scope: 'crm.schemas.custom.read', isRequired: false, found: 'not granted', fix: expect.stringContaining(link) },
+    ])
+    expect(describeScopes(checks)).toMatch(
+      /✗ tickets: not granted\n.+\n {4}→ Connect[\s\S]*✗ crm\.schemas\.custom\.read \(optional\)/,
+    )
+  })
+
+  it('does not take an answer that HubSpot owes for a missing permission', async () => {
+    const { simulator, run } = await check(TABLE)
+    simulator.control.fault({ on: 'list', times: 0, do: { status: 502 } })
+
+    const checks = await run()
+
+    expect(checks.filter(({ ok }) => !ok)).toMatchObject([
+      { scope: 'crm.import', found: 'HubSpot did not answer', fix: expect.stringContaining('try again') },
+    ])
+  })
+
+  it('says of a scope that no call needs that it should not be asked for', async () => {
+    const { run } = await check(TABLE, { optionalScopes: ['crm.objects.contacts.write'] })
+
+    const checks = await run()
+
+    expect(checks.at(-1)).toMatchObject({ scope: 'crm.objects.contacts.write', ok: true, found: 'not needed' })
+  })
+
+  it('ends with 1 when a required scope is missing, and with a sentence when the portal is not connected', async () => {
+    const place = await testPlace({ HUBSPOT_SCOPES: 'oauth crm.import', HUBSPOT_OPTIONAL_SCOPES: 'tickets' })
+    const app = await place.start()
+    await place.prepare()
+    await kill(app, 'SIGTERM')
+
+    const complete = await place.cli('portals', 'check', PORTAL, '--json')
+    const grown = { ...place.env, HUBSPOT_SCOPES: 'oauth crm.import crm.schemas.deals.read' }
+    const lacking = await runScript('src/cli.ts', ['portals', 'check', PORTAL], grown)
+    const unknown = await place.cli('portals', 'check', '987', '--json')
+
+    expect([complete.code, complete.stderr]).toEqual([0, ''])
+    expect((JSON.parse(complete.stdout) as ScopeCheck[]).map(({ scope, ok }) => [scope, ok])).toEqual([
+      ['oauth', true],
+      ['crm.import', true],
+      ['tickets', true],
+    ])
+    expect(lacking.code).toBe(1)
+    expect(lacking.stdout).toContain('✗ crm.schemas.deals.read: not granted')
+    expect([unknown.code, unknown.stdout]).toEqual([1, ''])
+    expect(unknown.stderr).toContain('Portal 987 is not connected')
+  }, 90_000)
 })
