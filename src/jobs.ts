@@ -1,6 +1,7 @@
 import type { Deps } from './deps.js'
 import { advancePortal } from './imports/advance.js'
 import { destroyOverdueTokens, finishDisconnect } from './imports/disconnect.js'
+import { eraseFlagged } from './imports/erase.js'
 import {
   advancePortalJob,
   checkAccessJob,
@@ -36,6 +37,7 @@ export async function sweep(deps: Deps): Promise<void> {
   await destroyOverdueTokens(deps)
   await recoverImports(deps)
   for (const portalId of await deps.portals.claimDueChecks(CHECKS_A_SWEEP)) await deps.queue.enqueue(checkAccessJob, { portalId })
+  await eraseFlagged(deps)
   await deps.states.sweep()
   await deps.sessions.sweep()
 }

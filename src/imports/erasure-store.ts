@@ -1,0 +1,101 @@
+import type { Database, Transaction } from '../db/prisma.js'
+
+/** A stored file whose bytes are still there. */
+export type KeptFile = { id: string; storeKey: string; bytes: number }
+
+const ENDED = ['done', 'failed', 'canceled', 'needs_review']
+
+/**
+ * Columns of contacts, or of what is linked to contacts by something of theirs, such as the e-mail address: by id or by
+ * name, in the present or the older spelling.
+ */
+const MAPS_CONTACTS =
+  '$.files[*].fileImportPage.columnMappings[*].keyvalue() ? (@.key like_regex "^(to)?columnObjectType(Id)?$" flag "i" && @.value like_regex "^(0-1|contacts?)$" flag "i")'
+
+export type ErasureStore = ReturnType<typeof createErasureStore>
+
+/** What must not be kept any longer: of persons who are to be forgotten, and of portals that have left. */
+export function createErasureStore(prisma: Database) {
+  return {
+    /**
+     * Flags every import of contacts that these portals have made so far and of which something is still kept, as part of
+     * the transaction that records why.
+     */
+    async forgetContacts(portalIds: string[], tx: Transaction): Promise<void> {
+      // In one order, so that two of these at once cannot wait for each other.
+      await tx.$executeRaw`
+        UPDATE "Import" SET "eraseAtEnd" = true WHERE "id" IN (
+          SELECT i."id" FROM "Import" i
+          WHERE i."portalId" = ANY(${portalIds}) AND NOT i."eraseAtEnd"
+            AND (i."state" <> ALL(${ENDED})
+              OR EXISTS (SELECT 1 FROM "ImportFile" f WHERE f."importId" = i."id" AND f."storeKey" IS NOT NULL)
+              OR EXISTS (SELECT 1 FROM "RowError" e WHERE e."importId" = i."id" AND (e."value" IS NOT NULL OR e."message" <> e."code")))
+            AND jsonb_path_exists(i."request", ${MAPS_CONTACTS}::jsonpath)
+          ORDER BY i."id" FOR UPDATE)`
+    },
+
+    /** Imports that are flagged and have ended. */
+    async listFlagged(limit: number): Promise<string[]> {
+      const rows = await prisma.import.findMany({
+        where: { eraseAtEnd: true, state: { in: ENDED } },
+        orderBy: { id: 'asc' },
+        take: limit,
+        select: { id: true },
+      })
+      return rows.map(({ id }) => id)
+    },
+
+    /** Nothing of a flagged import is left to erase. */
+    async recordErased(importId: string): Promise<void> {
+      await prisma.import.updateMany({ where: { id: importId, state: { in: ENDED } }, data: { eraseAtEnd: false } })
+    },
+
+    async listFilesOfImport(importId: string): Promise<KeptFile[]> {
+      return keptFiles(await prisma.importFile.findMany({ where: { importId, storeKey: { not: null } }, select: FILE }))
+    },
+
+    async listFilesOfPortal(portalId: string, limit: number): Promise<KeptFile[]> {
+      const where = { import: { portalId }, storeKey: { not: null } }
+      return keptFiles(await prisma.importFile.findMany({ where, take: limit, select: FILE }))
+    },
+
+    /** A file's bytes are gone; false when somebody else has said so already. */
+    async recordRemoved({ id, storeKey }: KeptFile): Promise<boolean> {
+      const { count } = await prisma.importFile.updateMany({ where: { id, storeKey }, data: { storeKey: null } })
+      return count > 0
+    },
+
+    /** Leaves of up to `limit` row errors where they are and their code; resolves to how many there were. */
+    async blankRowErrors(importId: string, limit: number): Promise<number> {
+      return prisma.$executeRaw`
+        UPDATE "RowError" SET "value" = NULL, "message" = "code" WHERE "id" IN (
+          SELECT "id" FROM "RowError" WHERE "importId" = ${importId} AND ("value" IS NOT NULL OR "message" <> "code") LIMIT ${limit})`
+    },
+
+    /** Deletes up to `limit` findings and row errors of a portal; resolves to how many. */
+    async deleteRowErrors(portalId: string, limit: number): Promise<number> {
+      return prisma.$executeRaw`
+        DELETE FROM "RowError" WHERE "id" IN (
+          SELECT e."id" FROM "RowError" e JOIN "Import" i ON i."id" = e."importId" WHERE i."portalId" = ${portalId} LIMIT ${limit})`
+    },
+
+    /** Deletes up to `limit` templates of a portal; resolves to how many. */
+    async deleteTemplates(portalId: string, limit: number): Promise<number> {
+      return prisma.$executeRaw`
+        DELETE FROM "Template" WHERE "id" IN (SELECT "id" FROM "Template" WHERE "portalId" = ${portalId} LIMIT ${limit})`
+    },
+
+    /** Deletes up to `limit` idempotency keys that were used for a portal; resolves to how many. */
+    async deleteIdempotencyKeys(portalId: string, limit: number): Promise<number> {
+      return prisma.$executeRaw`
+        DELETE FROM "IdempotencyKey" WHERE ("partnerId", "portalId", "keyHash") IN (
+          SELECT "partnerId", "portalId", "keyHash" FROM "IdempotencyKey" WHERE "portalId" = ${portalId} LIMIT ${limit})`
+    },
+  }
+}
+
+const FILE = { id: true, storeKey: true, bytes: true } as const
+
+function keptFiles(rows: { id: string; storeKey: string | null; bytes: bigint }[]): KeptFile[] {
+  return rows.flatMap(({ id, storeKey, bytes }) => (storeKey === null ? [] : [{ id, storeKey, bytes: Number(bytes) }]))
+}
