@@ -11,6 +11,7 @@ import { createSubmissionStore } from './imports/submission-store.js'
 import { createTrackingStore } from './imports/tracking-store.js'
 import { createLog, type Log } from './log.js'
 import { createMetrics } from './metrics.js'
+import { createNoticeStore } from './notices/notice-store.js'
 import { createOAuthStates } from './oauth/state.js'
 import { createPartnerStore } from './partners/partner-store.js'
 import { createAccessToken } from './portals/access-token.js'
@@ -54,6 +55,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     tracking: createTrackingStore(prisma),
     disconnections: createDisconnectionStore(prisma),
     erasures: createErasureStore(prisma),
+    notices: createNoticeStore(prisma),
     states: createOAuthStates(prisma),
     sessions: createSessions(prisma, config),
     render: createViews(),

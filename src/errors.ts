@@ -6,6 +6,7 @@ export const PROBLEMS = {
   key_missing: { status: 401, title: 'No API key', retryable: false },
   key_invalid: { status: 401, title: 'Unknown API key', retryable: false },
   key_exposed: { status: 401, title: 'The API key is in the URL', retryable: false },
+  signature_invalid: { status: 401, title: 'Not signed by HubSpot', retryable: false },
   // What is asked for
   not_found: { status: 404, title: 'No such page', retryable: false },
   portal_not_found: { status: 404, title: 'No such portal', retryable: false },

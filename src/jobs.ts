@@ -40,4 +40,5 @@ export async function sweep(deps: Deps): Promise<void> {
   await eraseFlagged(deps)
   await deps.states.sweep()
   await deps.sessions.sweep()
+  await deps.notices.sweep()
 }

@@ -7,7 +7,7 @@ type SourceFile = { path: string; text: string }
 // Top to bottom: a file imports from its own folder and from the rows below. Folders of one row do not know one another.
 const LAYERS = [
   ['server', 'deps', 'app', 'jobs', 'cli', 'doctor', 'demo'],
-  ['oauth', 'imports', 'settings', 'compat', 'webhooks'],
+  ['oauth', 'imports', 'settings', 'compat', 'webhooks', 'notices'],
   ['intake', 'mappings', 'partners'],
   ['portals'],
   ['hubspot', 'queue', 'files', 'http', 'db'],

@@ -45,7 +45,8 @@ export function problemHandler({ log, publicUrl, renderError }: Deps): ErrorRequ
 
     if (options.headers) res.set(options.headers)
     if (options.retryAfterSeconds !== undefined) res.set('retry-after', String(options.retryAfterSeconds))
-    if (status === 401) res.set('www-authenticate', 'Bearer realm="Importal"')
+    // HubSpot signs what it sends: no key would let it in.
+    if (status === 401 && code !== 'signature_invalid') res.set('www-authenticate', 'Bearer realm="Importal"')
     res.status(status).set('cache-control', 'no-store')
     const { detail, errors } = options
     if (isForBrowser(req)) {
