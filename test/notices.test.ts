@@ -92,6 +92,19 @@ describe('POST /hubspot/webhooks', () => {
     expect(await app.storedFiles()).toHaveLength(1)
   })
 
+  it('takes what the simulator of HubSpot signs', async () => {
+    const { app, importId } = await appWithContacts()
+    const { control } = app.hubspot
+
+    const answer = await control.deliver({
+      targetUrl: `${app.url}${PATH}?from=hubspot%3A%20%40`,
+      events: [control.privacyDeletion(PORTAL, '1246965')],
+    })
+
+    expect(answer.status).toBe(200)
+    expect(await flagged(app)).toEqual([importId])
+  })
+
   it('refuses a request without a signature', async () => {
     const { app } = await appWithContacts()
 
