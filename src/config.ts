@@ -19,6 +19,8 @@ export type Config = Readonly<{
     clientSecret: Secret
     scopes: readonly string[]
     optionalScopes: readonly string[]
+    /** Of the app itself, to read HubSpot's journal; empty: it is not read. */
+    journalScopes: readonly string[]
     apiUrl: string
     appUrl: string
     apiVersion: string
@@ -105,6 +107,11 @@ export const VARIABLES = {
     example: 'oauth crm.import crm.schemas.contacts.read crm.schemas.companies.read crm.schemas.deals.read tickets',
   },
   HUBSPOT_OPTIONAL_SCOPES: { schema: scopes.default(['crm.schemas.custom.read']), example: 'crm.schemas.custom.read' },
+  HUBSPOT_JOURNAL_SCOPES: {
+    schema: scopes.default([]),
+    example:
+      'developer.webhooks_journal.read developer.webhooks_journal.subscriptions.read developer.webhooks_journal.subscriptions.write',
+  },
   HUBSPOT_API_URL: { schema: origin.default('https://api.hubapi.com'), example: 'https://api.hubapi.com' },
   HUBSPOT_APP_URL: { schema: origin.default('https://app.hubspot.com'), example: 'https://app.hubspot.com' },
   HUBSPOT_API_VERSION: {
@@ -211,6 +218,7 @@ function toConfig(env: z.output<typeof Environment>): Config {
       clientSecret: secret(env.HUBSPOT_CLIENT_SECRET),
       scopes: env.HUBSPOT_SCOPES,
       optionalScopes: env.HUBSPOT_OPTIONAL_SCOPES,
+      journalScopes: env.HUBSPOT_JOURNAL_SCOPES,
       apiUrl: env.HUBSPOT_API_URL,
       appUrl: env.HUBSPOT_APP_URL,
       apiVersion: env.HUBSPOT_API_VERSION,

@@ -59,6 +59,7 @@ describe('the environment', () => {
     HUBSPOT_CLIENT_SECRET: [],
     HUBSPOT_SCOPES: ['oauth', 'crm.import', 'contacts'],
     HUBSPOT_OPTIONAL_SCOPES: [],
+    HUBSPOT_JOURNAL_SCOPES: [],
     HUBSPOT_API_URL: ['api.hubapi.com', 'https://api.hubapi.com/v3'],
     HUBSPOT_APP_URL: ['app.hubspot.com'],
     HUBSPOT_API_VERSION: ['v3', '2026-3', 'latest'],
