@@ -3,6 +3,7 @@ import { openDatabase } from './db/prisma.js'
 import { createFileStore } from './files/file-store.js'
 import { createViews } from './http/views.js'
 import { createHubSpot } from './hubspot/hubspot.js'
+import { createJournal } from './hubspot/journal.js'
 import { createOAuth } from './hubspot/oauth.js'
 import { createDisconnectionStore } from './imports/disconnection-store.js'
 import { createErasureStore } from './imports/erasure-store.js'
@@ -11,6 +12,7 @@ import { createSubmissionStore } from './imports/submission-store.js'
 import { createTrackingStore } from './imports/tracking-store.js'
 import { createLog, type Log } from './log.js'
 import { createMetrics } from './metrics.js'
+import { createJournalStore } from './notices/journal-store.js'
 import { createNoticeStore } from './notices/notice-store.js'
 import { createOAuthStates } from './oauth/state.js'
 import { createPartnerStore } from './partners/partner-store.js'
@@ -56,6 +58,8 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     disconnections: createDisconnectionStore(prisma),
     erasures: createErasureStore(prisma),
     notices: createNoticeStore(prisma),
+    journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
+    journalPosition: createJournalStore(prisma),
     states: createOAuthStates(prisma),
     sessions: createSessions(prisma, config),
     render: createViews(),

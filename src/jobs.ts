@@ -12,7 +12,8 @@ import {
 import { reconcilePortal } from './imports/reconcile.js'
 import { recoverImports } from './imports/recover.js'
 import { trackPortal } from './imports/track.js'
-import { checkAccess } from './oauth/check-access.js'
+import { followJournal } from './notices/journal.js'
+import { checkAccess, confirmUninstall } from './oauth/check-access.js'
 import { handler, type JobHandler } from './queue/queue.js'
 
 /** Every kind of job there is: all processes must know them, to queue them. */
@@ -41,4 +42,5 @@ export async function sweep(deps: Deps): Promise<void> {
   await deps.states.sweep()
   await deps.sessions.sweep()
   await deps.notices.sweep()
+  await followJournal({ ...deps, confirmUninstall: (portalId) => confirmUninstall(deps, portalId) })
 }

@@ -4,6 +4,7 @@ import { AppError } from '../src/errors.js'
 import { createHubSpot } from '../src/hubspot/hubspot.js'
 import { findScopeUse, SCOPES } from '../src/hubspot/scopes.js'
 import { checkScopes, describeScopes, type ScopeCheck } from '../src/portals/check-scopes.js'
+import { type Secret, secret } from '../src/secret.js'
 import { createSimulator } from '../src/simulator/simulator.js'
 import { PORTAL } from './support/app.js'
 import { kill, runScript, testPlace } from './support/process.js'
@@ -24,7 +25,7 @@ async function portalWith(scopes: string[]) {
   const form = { grant_type: 'authorization_code', client_id: 'client', client_secret: 'secret', redirect_uri: redirectUri, code }
   const answer = await fetch(`${simulator.url}/oauth/2026-03/token`, { method: 'POST', body: new URLSearchParams(form) })
   const { access_token: accessToken } = (await answer.json()) as { access_token: string }
-  return { simulator, accessToken, hubspot: createHubSpot({ apiUrl: simulator.url, apiVersion: '2026-03' }) }
+  return { simulator, accessToken: secret(accessToken), hubspot: createHubSpot({ apiUrl: simulator.url, apiVersion: '2026-03' }) }
 }
 
 /** What the call behind a scope came to: undefined when HubSpot answered it. */
@@ -131,7 +132,7 @@ describe('portals check', () => {
     const deps = {
       config: { publicUrl: PUBLIC_URL, hubspot: hubspotConfig },
       hubspot,
-      accessToken: { use: <T>(_portalId: string, call: (token: string) => Promise<T>) => call(accessToken) },
+      accessToken: { use: <T>(_portalId: string, _purpose: string, call: (token: Secret) => Promise<T>) => call(accessToken) },
     }
     return { simulator, run: () => checkScopes(deps, PORTAL) }
   }

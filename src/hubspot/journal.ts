@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
+import { type Secret, secret } from '../secret.js'
 import { parseBody } from './answers.js'
 import { type Answer, type Call, send } from './send.js'
 
@@ -30,17 +31,17 @@ export type Journal = ReturnType<typeof createJournal>
  * @see https://developers.hubspot.com/docs/api-reference/latest/webhooks-journal/guide
  */
 export function createJournal({ hubspot }: Pick<Config, 'hubspot'>) {
-  let token: { value: string; goodUntilMs: number } | undefined
+  let token: { value: Secret; goodUntilMs: number } | undefined
   let denials = 0
 
   const at = (path: string) => new URL(path, hubspot.apiUrl)
 
   async function accessToken(): Promise<string> {
-    if (token && performance.now() < token.goodUntilMs) return token.value
+    if (token && performance.now() < token.goodUntilMs) return token.value.reveal()
     const form = new URLSearchParams({
       grant_type: 'client_credentials',
       client_id: hubspot.clientId,
-      client_secret: hubspot.clientSecret,
+      client_secret: hubspot.clientSecret.reveal(),
       scope: hubspot.journalScopes.join(' '),
     })
     const askedAtMs = performance.now()
@@ -52,7 +53,7 @@ export function createJournal({ hubspot }: Pick<Config, 'hubspot'>) {
     })
     const body = answer.status === 200 ? parseBody(TokenBody, answer.body) : undefined
     if (!body) throw refused('token', answer)
-    token = { value: body.access_token, goodUntilMs: askedAtMs + (body.expires_in - RENEWAL_SECONDS) * 1_000 }
+    token = { value: secret(body.access_token), goodUntilMs: askedAtMs + (body.expires_in - RENEWAL_SECONDS) * 1_000 }
     return body.access_token
   }
 

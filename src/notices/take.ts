@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ErasureStore } from '../imports/erasure-store.js'
 import type { Log } from '../log.js'
+import { recordAudit } from '../portals/audit-store.js'
 import type { KnownPortal, NoticeStore } from './notice-store.js'
 import { type NoticeCounts, PrivacyDeletion } from './schema.js'
 
@@ -21,7 +22,15 @@ export async function takeNotices({ notices, erasures, log }: Deps, events: unkn
     .filter((deletion) => isMeantForUs(deletion, known))
     .map((deletion) => ({ ...deletion, idHash: identityOf(deletion) }))
   const fresh =
-    meant.length === 0 ? [] : await notices.record(meant, (taken, tx) => erasures.forgetContacts(portalsOf(taken), tx))
+    meant.length === 0
+      ? []
+      : await notices.record(meant, async (taken, tx) => {
+          await erasures.forgetContacts(portalsOf(taken), tx)
+          for (const portalId of portalsOf(taken)) {
+            const contacts = taken.filter((deletion) => deletion.portalId === portalId).length
+            await recordAudit(tx, { actor: 'hubspot', action: 'contact_forgotten', portalId, detail: { contacts } })
+          }
+        })
   const counts = {
     received: events.length,
     done: fresh.length,
