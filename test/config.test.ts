@@ -122,7 +122,8 @@ describe('the environment', () => {
     const { DATABASE_URL: _, FILES_URL: __, ...defaults } = Object.fromEntries(described.filter(([, value]) => value !== ''))
     const filled = parseConfig({ ...complete, ...defaults })
     const untouched = parseConfig(complete)
-    expect(filled).toEqual(untouched)
+    // Secrets show nothing to compare, and none of them has a default.
+    expect(JSON.stringify(filled)).toBe(JSON.stringify(untouched))
   })
 
   it('is listed, variable by variable, in the README', () => {
