@@ -4,8 +4,10 @@ import { openDatabaseServer } from './db/database-server.js'
 import { createDeps, type Deps } from './deps.js'
 import { describeDoctor, runDoctor } from './doctor.js'
 import { describeProject, parseProject, writeProject } from './hubspot/developer-project.js'
-import { JOB_KINDS } from './jobs.js'
+import { disconnectAndWait } from './imports/disconnect.js'
+import { JOB_KINDS, jobHandlers } from './jobs.js'
 import { isCidr } from './partners/partner-store.js'
+import { describeAlarm } from './portals/alarm-store.js'
 import { checkScopes, describeScopes } from './portals/check-scopes.js'
 import { PortalId } from './portals/portal-store.js'
 
@@ -23,6 +25,9 @@ const USAGE = `Usage: npm run -s importal -- <command>
   partners list                            partners and their portals
   portals list                             connected HubSpot accounts
   portals check PORTAL                     try every permission that an account granted
+  portals disconnect PORTAL                uninstall there, and delete what is kept of it; prints a receipt
+  audit list  [--portal ID] [--limit N]    who did what to which account, the newest first
+  audit verify [--expect EVENT:HASH]       recompute the trail's chain; with what an earlier run printed, its beginning too
   migrate                                  bring the database up to date
   doctor                                   check the whole set-up
   rotate-encryption                        seal everything with the first of ENCRYPTION_KEYS
@@ -31,8 +36,18 @@ const USAGE = `Usage: npm run -s importal -- <command>
 `
 
 const ROTATED_AT_ONCE = 100
+const RECEIPT_WITHIN_MS = 70_000
 
-type Options = { partner?: string; portal?: string; cidr?: string[]; 'expires-in-days'?: string; out?: string; json?: boolean }
+type Options = {
+  partner?: string
+  portal?: string
+  cidr?: string[]
+  'expires-in-days'?: string
+  limit?: string
+  expect?: string
+  out?: string
+  json?: boolean
+}
 /** A result in words of its own; a bad one is a failure though the command has done its work. */
 type Report = { json: unknown; text: string; isGood: boolean }
 type Command = (deps: Deps, options: Options, operand: string | undefined) => Promise<unknown>
@@ -67,6 +82,32 @@ const COMMANDS: Record<string, Command> = {
     const isGood = checks.every(({ ok, isRequired }) => ok || !isRequired)
     return { json: checks, text: describeScopes(checks), isGood } satisfies Report
   },
+  'portals disconnect': async (deps, _options, portalId) => {
+    if (portalId === undefined) return fail('portals disconnect needs the id of a portal: see portals list.')
+    if (!(await deps.portals.find(portalId))) return fail(`There is no portal ${portalId}.`)
+    // Whether or not a server runs: whoever takes the job first does it.
+    await deps.queue.start(JOB_KINDS)
+    await deps.queue.work(jobHandlers(deps).filter(({ kind }) => kind.name === 'disconnect-portal'))
+    const receipt = await disconnectAndWait(deps, portalId, { actor: 'operator', why: 'on the command line' }, RECEIPT_WITHIN_MS)
+    return (
+      receipt ?? fail(`Portal ${portalId} is disconnected. What is kept of it is still being deleted: ask again for the receipt.`)
+    )
+  },
+  'audit list': async ({ audit }, { portal, limit = '50' }) => {
+    if (!/^[1-9]\d{0,3}$/.test(limit)) return fail('--limit must be a whole number up to 9999.')
+    const events = await audit.list({ portalId: portal, limit: Number(limit) })
+    return events.map(({ id, ...event }) => ({ id: String(id), ...event }))
+  },
+  'audit verify': async ({ audit }, { expect }) => {
+    const [, last, hash] = /^(\d{1,18}):([0-9a-f]{64})$/.exec(expect ?? '') ?? []
+    if (expect !== undefined && hash === undefined) return fail('--expect must be what audit verify printed, such as 12:9f86….')
+    const verdict = await audit.verify(last === undefined || hash === undefined ? undefined : { last: BigInt(last), hash })
+    return {
+      json: verdict,
+      text: describe({ ...verdict, expect: `${verdict.last}:${verdict.head}` }),
+      isGood: verdict.broken === null,
+    } satisfies Report
+  },
   migrate: async ({ queue }) => {
     await queue.start(JOB_KINDS)
     return { migrated: true }
@@ -86,7 +127,7 @@ const COMMANDS: Record<string, Command> = {
 }
 
 /** Commands that are followed by an id. */
-const WITH_OPERAND = ['keys revoke', 'portals check']
+const WITH_OPERAND = ['keys revoke', 'portals check', 'portals disconnect']
 
 const { positionals, values } = parseArguments()
 process.exitCode = await run(positionals, values)
@@ -113,6 +154,8 @@ async function run(words: string[], options: Options): Promise<number> {
   if (database instanceof Error) return say(`${database.message}\n`, 1)
   const deps = await createDeps(config, database.url)
   try {
+    for (const alarm of await deps.alarms.list())
+      process.stderr.write(`! ${describeAlarm(alarm).what}. ${describeAlarm(alarm).fix}\n`)
     const result = await act(deps, options, extra[0])
     const report = isReport(result) ? result : { json: result, text: describe(result), isGood: true }
     print(options.json ? report.json : undefined, report.text)
@@ -148,6 +191,8 @@ function parseArguments(): { positionals: string[]; values: Options } {
         portal: { type: 'string' },
         cidr: { type: 'string', multiple: true },
         'expires-in-days': { type: 'string' },
+        limit: { type: 'string' },
+        expect: { type: 'string' },
         out: { type: 'string' },
         url: { type: 'string' },
         distribution: { type: 'string' },

@@ -1,42 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { OTHER_PORTAL, PORTAL, startApp, type TestApp, testApp } from './support/app.js'
-
-type Answer = { status: number; headers: Headers; location: string; text: string }
-type Go = { method?: string; body?: URLSearchParams; headers?: Record<string, string> }
-
-/** A browser: keeps cookies, follows a redirect only when told to. */
-function openBrowser(app: TestApp) {
-  const cookies = new Map<string, string>()
-  const go = async (url: string, { method = 'GET', body, headers = {} }: Go = {}): Promise<Answer> => {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const res = await fetch(new URL(url, app.url), {
-      method,
-      redirect: 'manual',
-      headers: { accept: 'text/html', cookie, ...headers },
-      ...(body ? { body } : {}),
-    })
-    for (const line of res.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (value === '') cookies.delete(name)
-      else cookies.set(name, value)
-    }
-    return { status: res.status, headers: res.headers, location: res.headers.get('location') ?? '', text: await res.text() }
-  }
-  return {
-    go,
-    cookies,
-    isSignedIn: () => cookies.has('importal'),
-    /** Begins an install and consents, up to the address that HubSpot sends the browser back to. */
-    async consent(portalId = PORTAL): Promise<URL> {
-      app.hubspot.control.portal(portalId)
-      const { location } = await go(`/oauth/install?portalId=${portalId}`)
-      return new URL((await go(location)).location)
-    },
-    async install(portalId = PORTAL): Promise<Answer> {
-      return go((await this.consent(portalId)).href)
-    },
-  }
-}
+import { type Answer, openBrowser } from './support/browser.js'
 
 function expectPage({ status, headers, text }: Answer, expectedStatus: number, code: string): void {
   expect([status, headers.get('content-type')]).toEqual([expectedStatus, 'text/html; charset=utf-8'])

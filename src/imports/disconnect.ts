@@ -8,7 +8,7 @@ import type { PortalStore, Unerased } from '../portals/portal-store.js'
 import type { TokenSet, TokenStore } from '../portals/token-store.js'
 import type { Queue } from '../queue/queue.js'
 import type { Secret } from '../secret.js'
-import type { DisconnectionStore } from './disconnection-store.js'
+import type { DisconnectionStore, KeptData } from './disconnection-store.js'
 import { erasePortal } from './erase.js'
 import { disconnectPortalJob } from './portal-jobs.js'
 import { reconcileOnce } from './reconcile.js'
@@ -55,6 +55,50 @@ export async function disconnectPortal(
   await disconnections.cancelWaiting()
   await queue.enqueue(disconnectPortalJob, { portalId })
   return true
+}
+
+/** What a disconnection came to. */
+export type Receipt = KeptData & {
+  portalId: string
+  by: string
+  why: string
+  disconnectedAt: Date
+  erasedAt: Date
+  toldHubSpot: string
+  grantsEnded: number
+}
+
+/** The receipt of a portal's last disconnection, once all is done; undefined for a portal that is not disconnected, or not yet. */
+export async function findReceipt(
+  { portals, audit }: { portals: Pick<PortalStore, 'find'>; audit: Pick<AuditStore, 'findNewest'> },
+  portalId: string,
+): Promise<Receipt | undefined> {
+  const portal = await portals.find(portalId)
+  const [begun, erased] = [
+    await audit.findNewest(portalId, 'portal_disconnected'),
+    await audit.findNewest(portalId, 'portal_erased'),
+  ]
+  if (!portal?.disconnectedAt || !portal.erasedAt || !begun || !erased) return undefined
+  const { why, grantsEnded } = begun.detail as Pick<Receipt, 'why' | 'grantsEnded'>
+  const { disconnectedAt, erasedAt } = portal
+  const done = erased.detail as KeptData & Told
+  return { portalId, by: begun.actor, why, disconnectedAt, erasedAt, grantsEnded, ...done }
+}
+
+/** Disconnects, and waits until all is done, or so long; resolves to the receipt, if there is one by then. */
+export async function disconnectAndWait(
+  deps: Begin & Parameters<typeof findReceipt>[0],
+  portalId: string,
+  by: Parameters<typeof disconnectPortal>[2],
+  timeoutMs: number,
+): Promise<Receipt | undefined> {
+  await disconnectPortal(deps, portalId, by)
+  for (let waitedMs = 0; waitedMs < timeoutMs; waitedMs += LOOK_AGAIN_MS) {
+    const receipt = await findReceipt(deps, portalId)
+    if (receipt) return receipt
+    await sleep(LOOK_AGAIN_MS)
+  }
+  return undefined
 }
 
 /**

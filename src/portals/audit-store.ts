@@ -84,14 +84,23 @@ export function createAuditStore(prisma: Database) {
       return rows.map((row) => ({ ...row, detail: row.detail as Record<string, unknown> }))
     },
 
+    /** The newest event of a kind of a portal. */
+    async findNewest(portalId: string, action: AuditEvent['action']): Promise<RecordedEvent | undefined> {
+      const row = await prisma.auditEvent.findFirst({ where: { portalId, action }, orderBy: { id: 'desc' } })
+      return row ? { ...row, detail: row.detail as Record<string, unknown> } : undefined
+    },
+
     /** The detail of a portal's first event of a kind since an instant. */
     async findSince(portalId: string, action: AuditEvent['action'], since: Date): Promise<Record<string, unknown> | undefined> {
       const row = await prisma.auditEvent.findFirst({ where: { portalId, action, at: { gte: since } }, orderBy: { id: 'asc' } })
       return row ? (row.detail as Record<string, unknown>) : undefined
     },
 
-    /** Recomputes every hash. A row that was changed, taken out, put in or cut off at the end breaks the chain. */
-    async verify(): Promise<AuditVerdict> {
+    /**
+     * Recomputes every hash. A row that was changed, taken out, put in or cut off at the end breaks the chain. With
+     * `known`, what an earlier run found, a trail that was written anew from there on is seen as well.
+     */
+    async verify(known?: { last: bigint; hash: string }): Promise<AuditVerdict> {
       let [last, head, events] = [0n, ORIGIN, 0]
       const broken = (id: bigint, why: string): AuditVerdict => {
         return { events, last: String(last), head: head.toString('hex'), broken: { id: String(id), why } }
@@ -107,9 +116,11 @@ export function createAuditStore(prisma: Database) {
           if (!head.equals(previousHash)) return broken(id, 'it does not follow the one before it')
           if (!made.equals(hash)) return broken(id, 'it was changed after it was written')
           ;[last, head, events] = [id, made, events + 1]
+          if (id === known?.last && head.toString('hex') !== known.hash) return broken(id, 'it is not what it was known to be')
           if (id === end.last && !head.equals(end.hash)) return broken(id, 'it is not the end that was recorded')
         }
       }
+      if (known !== undefined && last < known.last) return broken(known.last, 'the end of the trail is missing')
       if (last < end.last) return broken(end.last, 'the end of the trail is missing')
       return { events, last: String(last), head: head.toString('hex'), broken: null }
     },

@@ -51,6 +51,12 @@ export function createSessions(prisma: Database, { publicUrl, sessionSecret }: P
       return row?.portalId
     },
 
+    /** How the browser's session is stored; undefined for one that is not signed in. */
+    hashOf(req: Request): Buffer | undefined {
+      const id = read(req, sessionCookie)
+      return id === undefined ? undefined : hash(id)
+    },
+
     async signOut(req: Request, res: Response): Promise<void> {
       const id = read(req, sessionCookie)
       if (id !== undefined) await prisma.session.deleteMany({ where: { idHash: hash(id) } })
