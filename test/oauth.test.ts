@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { OTHER_PORTAL, PORTAL, startApp, type TestApp, testApp } from './support/app.js'
 import { type Answer, openBrowser } from './support/browser.js'
 
@@ -497,6 +498,53 @@ describe('GET /oauth/callback', () => {
   })
 })
 
+describe('an install begun for one portal', () => {
+  it('D1.18: binds no other one that is chosen at HubSpot: both stay as they are', async () => {
+    const app = await testApp({ install: false, work: false })
+    const owner = openBrowser(app)
+    await owner.install(OTHER_PORTAL)
+    const browser = openBrowser(app)
+    await browser.install(PORTAL)
+    const back = await browser.consent(PORTAL)
+    back.searchParams.set('code', app.hubspot.control.install(OTHER_PORTAL, { redirectUri: `${app.url}/oauth/callback` }))
+
+    const res = await browser.go(back.href)
+
+    expectPage(res, 409, 'oauth_other_portal')
+    expect(res.text).toContain(OTHER_PORTAL)
+    expect(await app.query('SELECT "id", "tokenVersion" FROM "Portal" ORDER BY "id"')).toEqual([
+      { id: PORTAL, tokenVersion: 1 },
+      { id: OTHER_PORTAL, tokenVersion: 1 },
+    ])
+    expect((await browser.go('/settings')).text).toContain(`<dt>Hub ID</dt><dd>${PORTAL}</dd>`)
+  })
+})
+
+describe('D1.24: a callback while the database is down', () => {
+  it.each([
+    ['with a state', true],
+    ['from the marketplace, with a code alone', false],
+  ])('%s is a 503 page, and its code is still good afterwards', async (_name, withState) => {
+    const app = await testApp({ install: false, work: false })
+    const browser = openBrowser(app)
+    const back = await browser.consent()
+    if (!withState) {
+      back.searchParams.delete('state')
+      back.searchParams.set('returnUrl', 'https://app.hubspot.com/x')
+    }
+    await cutDatabase(app, true)
+
+    const down = await browser.go(back.href)
+    await cutDatabase(app, false)
+    const up = await browser.go(back.href)
+
+    expectPage(down, 503, 'database_unavailable')
+    expect(up.status).toBe(302)
+    expect(exchanges(app)).toHaveLength(1)
+    expect(await app.query('SELECT "id", "status" FROM "Portal"')).toEqual([{ id: PORTAL, status: 'connected' }])
+  })
+})
+
 describe('an install begun in HubSpot’s marketplace', () => {
   const start = (app: TestApp, shape: string) =>
     `${app.hubspot.url}/marketplace/install?${new URLSearchParams({
@@ -707,6 +755,21 @@ describe('POST /settings/sign-out', () => {
     expect((await browser.go('/settings')).status).toBe(200)
   })
 })
+
+/** Shuts the app's database to everybody but the test's own connection, or opens it again. */
+async function cutDatabase(app: TestApp, isCut: boolean): Promise<void> {
+  const name = new URL(app.databaseUrl).pathname.slice(1)
+  const [own] = await app.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  const server = new pg.Client({ connectionString: inject('postgresUrl') })
+  await server.connect()
+  await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${!isCut}`)
+  if (isCut)
+    await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2', [
+      name,
+      own?.pid,
+    ])
+  await server.end()
+}
 
 async function declinedPage(browser: ReturnType<typeof openBrowser>): Promise<string> {
   const state = (await browser.consent()).searchParams.get('state') ?? ''

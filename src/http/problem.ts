@@ -85,9 +85,16 @@ function toAppError(thrown: unknown): AppError {
   return new AppError('internal', { cause: thrown })
 }
 
-/** Prisma's codes for an unreachable or exhausted database, and those of the connection itself. */
+const UNREACHABLE = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections']
+
+/** Prisma's codes for an unreachable or exhausted database, what its driver says, and codes of the connection itself. */
 function isDatabaseDown(thrown: unknown, code: string): boolean {
   if (/^(P1000|P1001|P1002|P1008|P1017|P2024|P2028|P2037|ECONNREFUSED|ECONNRESET|57P0[123]|53[0-9]{3})$/.test(code)) return true
+  // Of a raw query Prisma says only that it failed: why, the driver's error holds. A fatal one ends the connection.
+  const { kind = '', severity = '' } =
+    (thrown as { meta?: { driverAdapterError?: { cause?: { kind?: string; severity?: string } } } } | null)?.meta
+      ?.driverAdapterError?.cause ?? {}
+  if (UNREACHABLE.includes(kind) || severity === 'FATAL') return true
   return (
     thrown instanceof Error &&
     /DriverAdapterError|Connection terminated|timeout exceeded when trying to connect/i.test(`${thrown.name} ${thrown.message}`)
