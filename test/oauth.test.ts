@@ -569,6 +569,8 @@ describe('an install begun in HubSpot’s marketplace', () => {
     expect(await app.query('SELECT "id", "status" FROM "Portal"')).toEqual([{ id: OTHER_PORTAL, status: 'connected' }])
     await browser.go(res.location)
     expect(app.hubspot.control.portals().find(({ id }) => id === OTHER_PORTAL)?.returned).toBe(true)
+    const opened = await browser.go(`${app.hubspot.url}/marketplace/open?portalId=${OTHER_PORTAL}`)
+    expect([opened.status, opened.text]).toEqual([200, expect.stringContaining('The app is open')])
   })
 
   it('that wants to know the person gets a state, and signs in the browser it was made for', async () => {
@@ -590,6 +592,8 @@ describe('an install begun in HubSpot’s marketplace', () => {
     expect((await browser.go('/settings')).text).toContain(OTHER_PORTAL)
     await browser.go(res.location)
     expect(app.hubspot.control.portals().find(({ id }) => id === OTHER_PORTAL)?.returned).toBe(true)
+    const opened = await browser.go(`${app.hubspot.url}/marketplace/open?portalId=${OTHER_PORTAL}`)
+    expect([opened.status, opened.text]).toEqual([200, expect.stringContaining('The app is open')])
   })
 
   it('may send the browser back to a page of HubSpot’s', async () => {

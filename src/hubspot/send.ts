@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
+import type { Socket } from 'node:net'
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string }
 
@@ -43,6 +44,7 @@ export async function send({ url, method, headers, body, keepAlive, idleMs, dead
   })
   answered.catch(() => undefined) // awaited below; a failure while writing must not count as unhandled
   try {
+    await connected(req, url, answered)
     await write(req, body, answered)
     const res = await answered
     const text = await readBounded(res)
@@ -55,6 +57,15 @@ export async function send({ url, method, headers, body, keepAlive, idleMs, dead
     if (!req.writableEnded) req.destroy()
     agent?.destroy()
   }
+}
+
+/**
+ * Waits for the connection, TLS included, before the first byte of a body: what fails before that was certainly not sent,
+ * however short it is.
+ */
+async function connected(req: http.ClientRequest, { protocol }: URL, answered: Promise<unknown>): Promise<void> {
+  const [socket] = (await Promise.race([once(req, 'socket'), answered])) as [Socket]
+  if (socket.connecting) await Promise.race([once(socket, protocol === 'https:' ? 'secureConnect' : 'connect'), answered])
 }
 
 async function write(req: http.ClientRequest, body: Call['body'], answered: Promise<unknown>): Promise<void> {
