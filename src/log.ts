@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { type LoggerOptions, pino } from 'pino'
 import type { Config } from './config.js'
 
 export type Log = {
@@ -10,17 +10,18 @@ const SECRETS =
   /imp_(live|test)_[A-Za-z0-9_]+|Bearer\s+\S+|"?(access_token|refresh_token|client_secret|code|token)"?\s*[=:]\s*("[^"]*"|[^&\s,}]+)/gi
 
 /**
- * The structured logger: JSON lines on stdout. Errors are reduced to name, code, message and stack, because an HTTP
- * client's error carries the request it failed with, headers included.
+ * The structured logger: JSON lines, on stdout unless told otherwise. Errors are reduced to name, code, message and stack,
+ * because an HTTP client's error carries the request it failed with, headers included.
  */
-export function createLog(level: Config['logLevel']): Log {
-  return pino({
+export function createLog(level: Config['logLevel'], destination?: { write(line: string): void }): Log {
+  const options: LoggerOptions = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: describeError },
-  })
+  }
+  return destination ? pino(options, destination) : pino(options)
 }
 
 /** An error as the log shows it, with its causes. */
