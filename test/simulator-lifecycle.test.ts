@@ -156,12 +156,30 @@ describe('secrets', () => {
     expect([third.access_token, third.refresh_token]).toEqual([expect.stringMatching(/.{30}/), expect.stringMatching(/.{30}/)])
   })
 
+  it('that were issued are told, dead ones too', async () => {
+    const simulator = await start()
+    simulator.control.settings({ rotateRefreshTokens: true })
+    const { access, refresh: first } = await install(simulator)
+    const second = (await refresh(simulator, first)).body
+
+    const issued = (await control(simulator, 'GET', 'secrets')).body
+    expect(issued).toEqual(simulator.control.issued())
+    expect(issued).toEqual({
+      codes: [expect.any(String)],
+      accessTokens: [access, second.access_token],
+      refreshTokens: [first, second.refresh_token],
+      appTokens: [],
+    })
+  })
+
   it('are forgotten by a reset', async () => {
     const simulator = await start()
     simulator.control.planSecrets({ codes: ['planned'] })
     simulator.control.reset()
 
-    expect(simulator.control.install('111111', { redirectUri: REDIRECT })).not.toBe('planned')
+    const code = simulator.control.install('111111', { redirectUri: REDIRECT })
+    expect(code).not.toBe('planned')
+    expect(simulator.control.issued().codes).toEqual([code])
   })
 })
 

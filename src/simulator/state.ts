@@ -129,6 +129,7 @@ export function createState(clientId: string, clientSecret: string) {
     revocations: [] as AppAct[],
     uninstalls: [] as AppAct[],
     plannedSecrets: noSecrets(),
+    issuedSecrets: noSecrets(),
     /** Ids by event type. */
     subscriptions: new Map<string, number>(),
     journal: [] as Batch[],
@@ -163,7 +164,11 @@ export function createState(clientId: string, clientSecret: string) {
       return code
     },
 
-    newSecret: (kind: SecretKind) => nextSecret(state.plannedSecrets, kind),
+    newSecret(kind: SecretKind): string {
+      const secret = nextSecret(state.plannedSecrets, kind)
+      state.issuedSecrets[kind].push(secret)
+      return secret
+    },
 
     /** The portal that a token, of either kind, belongs to, or belonged to before another replaced it. */
     portalOf: (token: string) =>
@@ -173,6 +178,7 @@ export function createState(clientId: string, clientSecret: string) {
       state.clientSecret = clientSecret
       state.settings = defaultSettings()
       state.plannedSecrets = noSecrets()
+      state.issuedSecrets = noSecrets()
       for (const map of [state.portals, state.marketplaceInstalls, state.imports, state.subscriptions]) map.clear()
       for (const map of [state.tokens, state.refreshTokens, state.rotatedTokens, state.appTokens, state.codes]) map.clear()
       for (const list of [state.faults, state.requests, state.tokenCalls, state.revocations, state.uninstalls, state.journal])

@@ -1,6 +1,6 @@
 import { type Exchange, readBody, send } from '../exchange.js'
 import type { FaultInput } from '../faults.js'
-import type { PlannedSecrets } from '../oauth/planned-secrets.js'
+import type { SecretsByKind } from '../oauth/planned-secrets.js'
 import type { Settings } from '../settings.js'
 import type { PortalFields } from '../state.js'
 import type { Delivery } from '../webhooks/deliver.js'
@@ -19,7 +19,8 @@ const CALLS: Record<string, (control: Control, asked: Asked) => unknown> = {
   'POST portals/{id}/uninstall': (control, { id }) => control.uninstall(id),
   'POST portals/{id}/expire-tokens': (control, { id }) => control.expireTokens(id),
   'POST client-secret': (control, { body }) => control.rotateClientSecret(body.secret as string),
-  'POST secrets': (control, { body }) => control.planSecrets(body as Partial<PlannedSecrets>),
+  'POST secrets': (control, { body }) => control.planSecrets(body as Partial<SecretsByKind>),
+  'GET secrets': (control) => control.issued(),
   'POST faults': (control, { body }) => ({ id: control.fault(body as FaultInput) }),
   'DELETE faults': (control) => control.clearFaults(),
   'GET imports': (control, { query }) => control.imports(query.get('portalId') ?? undefined),

@@ -1,7 +1,7 @@
 import { addFault, type FaultInput } from '../faults.js'
 import { force, stateOf } from '../imports/lifecycle.js'
 import { appendEvent, type JournalEvent, recordLifecycle, toReading } from '../journal/journal.js'
-import { type PlannedSecrets, planSecrets } from '../oauth/planned-secrets.js'
+import { planSecrets, type SecretsByKind } from '../oauth/planned-secrets.js'
 import { removeApp } from '../oauth/uninstall.js'
 import { changeSettings, type Settings } from '../settings.js'
 import type { AppAct, Import, Portal, PortalFields, RequestRecord, State, TokenCall } from '../state.js'
@@ -68,7 +68,10 @@ export function createControl(state: State) {
     },
 
     /** The next codes and tokens are exactly these, so that a test can look for them where they must not be. */
-    planSecrets: (more: Partial<PlannedSecrets>): void => planSecrets(state.plannedSecrets, more),
+    planSecrets: (more: Partial<SecretsByKind>): void => planSecrets(state.plannedSecrets, more),
+
+    /** Every code and token that was issued, dead ones too. */
+    issued: (): SecretsByKind => structuredClone(state.issuedSecrets),
 
     fault: (rule: FaultInput): number => addFault(state, rule),
 
