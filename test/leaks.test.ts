@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type Canaries, type Encoding, findLeaks } from './support/leaks.js'
+import { z } from 'zod'
+import { testApp } from './support/app.js'
+import { searchesLineFor } from './support/closing-line.js'
+import { type Canaries, type Encoding, expectNoLeaks, findLeaks } from './support/leaks.js'
 
 const CANARIES: Canaries = Object.fromEntries([
   // Of every length modulo three, and with every character that an encoding treats in a way of its own.
@@ -81,5 +84,67 @@ describe('the search for leaks', () => {
 
   it('refuses a canary so short that it would be found by chance', () => {
     expect(() => findLeaks({ short: 'secret' }, {})).toThrow('short is too short')
+  })
+})
+
+describe('every test that runs an app', () => {
+  it('searches for all secrets that the app has had to do with', async () => {
+    const app = await testApp()
+
+    const { codes, accessTokens, refreshTokens } = app.hubspot.control.issued()
+    const { encryptionKeys, sessionSecret, hubspot } = app.config
+    const expected = [
+      ...[codes, accessTokens, refreshTokens].flat(),
+      ...[hubspot.clientSecret, sessionSecret].map((held) => held.reveal()),
+      ...encryptionKeys.map(({ key }) => key.reveal()),
+      app.key.slice(-49),
+      new URL(app.databaseUrl).password,
+    ]
+    const sought = app.canaries()
+    expect(Object.values(sought)).toEqual(expect.arrayContaining(expected.filter((value) => value !== '')))
+    expect(Object.keys(sought).sort()).toEqual(expect.arrayContaining(['cookie 1', 'cookie 2', 'install’s state 1']))
+  })
+
+  it('finds each of them in the log, in any table and in a job', async () => {
+    const app = await testApp({ work: false })
+    const job = { name: 'advance-portal', payload: z.object({ portalId: z.string() }), concurrency: 1, expiresAfterSeconds: 60 }
+    await app.deps.queue.start([job])
+
+    for (const [canary, value] of Object.entries(app.canaries())) {
+      const text = Buffer.from(value).toString('base64')
+      app.deps.log.debug({ token: text }, 'planted')
+      await app.query('UPDATE "Portal" SET "hubDomain" = $1', [text])
+      await app.deps.queue.enqueue(job, { portalId: text })
+
+      const leaks = findLeaks(app.canaries(), await app.places())
+      expect(leaks.map(({ place, ...leak }) => [leak.canary, place.replace(/pgboss.*/, 'of jobs')]).sort()).toEqual([
+        [canary, 'log'],
+        [canary, 'table "Portal"'],
+        [canary, 'table of jobs'],
+      ])
+      app.logged.length = 0
+      await app.query('UPDATE "Portal" SET "hubDomain" = NULL')
+      await app.query('DELETE FROM pgboss.job')
+    }
+    expect(findLeaks(app.canaries(), await app.places())).toEqual([])
+  })
+
+  it('fails for a leak, and says what leaks into what but not the secret itself', () => {
+    const value = randomBytes(20).toString('hex')
+
+    const search = () => expectNoLeaks({ 'access token 1': value }, { log: `token ${value}`, page: 'clean' }, '')
+
+    expect(search).toThrow(/^access token 1 leaks into log \(raw\)$/)
+  })
+
+  it('adds to a line of the run’s own', () => {
+    const searches = [
+      { canaries: 3, places: 4, bytes: 10, hits: 0 },
+      { canaries: 5, places: 6, bytes: 10, hits: 1 },
+    ]
+
+    expect(searchesLineFor(searches.map((search) => `${JSON.stringify(search)}\n`).join(''))).toBe(
+      '8 canaries searched for in 10 places, 1 hits\n',
+    )
   })
 })

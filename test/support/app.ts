@@ -13,8 +13,11 @@ import { type Config, parseConfig } from '../../src/config.js'
 import { createDeps, type Deps } from '../../src/deps.js'
 import { createHttpServer } from '../../src/http/server.js'
 import { JOB_KINDS, jobHandlers, sweep } from '../../src/jobs.js'
+import { createLog } from '../../src/log.js'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.js'
-import { createTestDatabase } from './postgres.js'
+import { recordHandedOut, secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from './canaries.js'
+import { expectNoLeaks } from './leaks.js'
+import { createTestDatabase, dumpTables } from './postgres.js'
 
 export const PORTAL = '111111'
 export const OTHER_PORTAL = '222222'
@@ -25,7 +28,8 @@ type Options = { env?: Record<string, string>; install?: boolean; work?: boolean
 
 /**
  * A whole Importal on ports of its own, on a database of its own, against a simulated HubSpot of its own; with a portal
- * installed and a partner unless told otherwise. Everything ends with the test.
+ * installed and a partner unless told otherwise. Everything ends with the test, which fails if a secret of any kind is in
+ * the app's log, at its most talkative, or in a table.
  */
 export async function testApp(options: Options = {}): Promise<TestApp> {
   const app = await startApp(options)
@@ -40,14 +44,19 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   hubspot.control.settings({ autoApprove: true, startedMs: 20, processingMs: 60 })
   const folder = await mkdtemp(join(tmpdir(), 'importal-app-'))
   const { server, url, listen } = await reservePort()
-  const config = testConfig({ url, hubspot, folder, env })
-  const deps = await createDeps(config, database.url)
+  const variables = { ...testEnvironment(url, hubspot.url, folder), ...env }
+  const config = testConfig(variables)
+  const logged: string[] = []
+  const deps = await createDeps(config, database.url, createLog('trace', { write: (line) => void logged.push(line) }))
   await deps.queue.start(JOB_KINDS)
-  listen(createHttpServer(createApp(deps), config.publicUrl))
+  const http = createHttpServer(createApp(deps), config.publicUrl)
+  const handedOut = recordHandedOut(http)
+  listen(http)
   if (work) await deps.queue.work(jobHandlers(deps))
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
-
+  const query = async <Row extends object>(sql: string, values: unknown[] = []) => (await client.query<Row>(sql, values)).rows
+  const keys: string[] = []
   const app = {
     url,
     config,
@@ -57,20 +66,37 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     filesFolder: join(folder, 'files'),
     startWork: () => deps.queue.work(jobHandlers(deps)),
     sweep: () => sweep(deps),
-    query: async <Row extends object>(sql: string, values: unknown[] = []) => (await client.query<Row>(sql, values)).rows,
+    query,
+    /** What the app has logged, line by line. */
+    logged,
+    /** Every secret that the app has had to do with, by name. */
+    canaries: () => ({
+      ...secretsOfEnvironment({ ...variables, DATABASE_URL: database.url }),
+      ...secretsOfHubSpot(hubspot),
+      ...secretsOfKeys(keys),
+      ...handedOut(),
+    }),
+    /** Where none of them may be. */
+    places: async () => ({ log: logged.join(''), ...(await dumpTables(query)) }),
     /** Every stored byte's file, those being written included. */
     storedFiles: async () => listFiles(join(folder, 'files')),
     install: (portalId = PORTAL) => installPortal(url, hubspot, portalId),
-    createKey: (partner = 'Partner', portalId = PORTAL) => createKey(deps, partner, portalId),
+    createKey: async (partner = 'Partner', portalId = PORTAL) => {
+      const key = await createKey(deps, partner, portalId)
+      keys.push(key)
+      return key
+    },
     close: async () => {
       server().closeAllConnections()
       server().close()
       await deps.queue.stop(5_000)
       await deps.close()
+      const places = await app.places()
       await client.end()
       await hubspot.close()
       await database.drop()
       await rm(folder, { recursive: true, force: true })
+      expectNoLeaks(app.canaries(), places)
     },
   }
   const key = install ? await app.install().then(() => app.createKey()) : ''
@@ -94,18 +120,8 @@ export function testEnvironment(url: string, hubspotUrl: string, folder: string)
   }
 }
 
-function testConfig({
-  url,
-  hubspot,
-  folder,
-  env,
-}: {
-  url: string
-  hubspot: Simulator
-  folder: string
-  env: Record<string, string>
-}): Config {
-  const parsed = parseConfig({ ...testEnvironment(url, hubspot.url, folder), ...env })
+function testConfig(env: Record<string, string>): Config {
+  const parsed = parseConfig(env)
   if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
   return parsed.config
 }

@@ -40,8 +40,11 @@ export function findLeaks(canaries: Canaries, places: Places): Leak[] {
   })
 }
 
-/** Fails when a secret is in a place, and says which, where and how, but not the value; counts the search for the run. */
-export function expectNoLeaks(canaries: Canaries, places: Places): Search {
+/**
+ * Fails when a secret is in a place, and says which, where and how, but not the value. What was searched is added to
+ * `file`, for the line at the end of the run.
+ */
+export function expectNoLeaks(canaries: Canaries, places: Places, file = inject('searchesFile')): Search {
   const leaks = findLeaks(canaries, places)
   const bytes = Object.values(places).reduce((sum, content) => sum + Buffer.byteLength(content), 0)
   const search = {
@@ -50,8 +53,7 @@ export function expectNoLeaks(canaries: Canaries, places: Places): Search {
     bytes,
     hits: leaks.length,
   }
-  const file = inject('searchesFile')
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify(search)}\n`)
+  if (file) appendFileSync(file, `${JSON.stringify(search)}\n`)
   if (leaks.length === 0) return search
   throw new Error(leaks.map(({ canary, place, encoding }) => `${canary} leaks into ${place} (${encoding})`).join('\n'))
 }

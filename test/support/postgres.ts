@@ -10,6 +10,8 @@ declare module 'vitest' {
   }
 }
 
+type Query = <Row extends object>(sql: string) => Promise<Row[]>
+
 export type TestDatabase = { name: string; url: string; drop(): Promise<void> }
 
 /** A migrated database of the test file's own, cloned in some 60 ms. */
@@ -24,6 +26,17 @@ export async function createDatabase(serverUrl: string, template = 'template0'):
   url.pathname = `/${name}`
   await run(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`)
   return { name, url: url.href, drop: () => run(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) }
+}
+
+/** Every row of every table as text, by table; the queue's tables and the migrator's included. */
+export async function dumpTables(query: Query): Promise<Record<string, string>> {
+  const tables = await query<{ name: string }>(`
+    SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`)
+  const selects = tables.map(({ name }) => `SELECT $q$${name}$q$ AS name, t::text AS row FROM ${name} t`)
+  const dump = Object.fromEntries(tables.map(({ name }): [string, string[]] => [name, []]))
+  for (const { name, row } of await query<{ name: string; row: string }>(selects.join(' UNION ALL '))) dump[name]?.push(row)
+  return Object.fromEntries(Object.entries(dump).map(([name, rows]) => [`table ${name}`, rows.join('\n')]))
 }
 
 async function run(connectionString: string, sql: string): Promise<void> {
