@@ -25,7 +25,8 @@ async function portalWith(scopes: string[]) {
   const form = { grant_type: 'authorization_code', client_id: 'client', client_secret: 'secret', redirect_uri: redirectUri, code }
   const answer = await fetch(`${simulator.url}/oauth/2026-03/token`, { method: 'POST', body: new URLSearchParams(form) })
   const { access_token: accessToken } = (await answer.json()) as { access_token: string }
-  return { simulator, accessToken: secret(accessToken), hubspot: createHubSpot({ apiUrl: simulator.url, apiVersion: '2026-03' }) }
+  const hubspot = createHubSpot({ apiUrl: simulator.url, apiVersion: '2026-03', clientSecret: secret('secret') })
+  return { simulator, accessToken: secret(accessToken), hubspot }
 }
 
 /** What the call behind a scope came to: undefined when HubSpot answered it. */

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
 import type { Secret } from '../secret.js'
 import {
@@ -55,7 +56,11 @@ export type HubSpot = ReturnType<typeof createHubSpot>
  *
  * @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide
  */
-export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersion: string }) {
+export function createHubSpot({
+  apiUrl,
+  apiVersion,
+  clientSecret,
+}: Pick<Config['hubspot'], 'apiUrl' | 'apiVersion' | 'clientSecret'>) {
   const importsUrl = (path = '') => new URL(`/crm/imports/${apiVersion}${path}`, apiUrl)
 
   async function get(url: URL, accessToken: Secret): Promise<Answer> {
@@ -63,6 +68,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
       url,
       method: 'GET',
       headers: { authorization: `Bearer ${accessToken.reveal()}` },
+      secrets: [accessToken, clientSecret],
       keepAlive: true,
       idleMs: CALL_DEADLINE_MS,
       deadlineMs: CALL_DEADLINE_MS,
@@ -94,6 +100,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
             'content-type': contentType,
             'content-length': String(contentLength),
           },
+          secrets: [accessToken, clientSecret],
           body,
           keepAlive: false,
           idleMs: CREATE_IDLE_MS,
@@ -163,6 +170,7 @@ export function createHubSpot({ apiUrl, apiVersion }: { apiUrl: string; apiVersi
         url: new URL(`/appinstalls/${apiVersion}/external-install`, apiUrl),
         method: 'DELETE',
         headers: { authorization: `Bearer ${accessToken.reveal()}` },
+        secrets: [accessToken, clientSecret],
         keepAlive: false,
         idleMs: CALL_DEADLINE_MS,
         deadlineMs: CALL_DEADLINE_MS,

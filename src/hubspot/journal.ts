@@ -36,8 +36,8 @@ export function createJournal({ hubspot }: Pick<Config, 'hubspot'>) {
 
   const at = (path: string) => new URL(path, hubspot.apiUrl)
 
-  async function accessToken(): Promise<string> {
-    if (token && performance.now() < token.goodUntilMs) return token.value.reveal()
+  async function accessToken(): Promise<Secret> {
+    if (token && performance.now() < token.goodUntilMs) return token.value
     const form = new URLSearchParams({
       grant_type: 'client_credentials',
       client_id: hubspot.clientId,
@@ -50,16 +50,18 @@ export function createJournal({ hubspot }: Pick<Config, 'hubspot'>) {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: Readable.from([form.toString()]),
+      secrets: [hubspot.clientSecret],
     })
     const body = answer.status === 200 ? parseBody(TokenBody, answer.body) : undefined
     if (!body) throw refused('token', answer)
     token = { value: secret(body.access_token), goodUntilMs: askedAtMs + (body.expires_in - RENEWAL_SECONDS) * 1_000 }
-    return body.access_token
+    return token.value
   }
 
   async function askAsApp(step: string, call: Pick<Call, 'url' | 'method' | 'body'>): Promise<Answer> {
-    const authorization = `Bearer ${await accessToken()}`
-    const answer = await ask(step, { ...call, headers: { authorization, 'content-type': 'application/json' } })
+    const bearer = await accessToken()
+    const headers = { authorization: `Bearer ${bearer.reveal()}`, 'content-type': 'application/json' }
+    const answer = await ask(step, { ...call, headers, secrets: [bearer, hubspot.clientSecret] })
     if (answer.status === 401) token = undefined
     return answer
   }
@@ -120,7 +122,7 @@ export function createJournal({ hubspot }: Pick<Config, 'hubspot'>) {
   }
 }
 
-async function ask(step: string, call: Pick<Call, 'url' | 'method' | 'headers' | 'body'>): Promise<Answer> {
+async function ask(step: string, call: Pick<Call, 'url' | 'method' | 'headers' | 'secrets' | 'body'>): Promise<Answer> {
   return send({ ...call, keepAlive: false, idleMs: TIMEOUT_MS, deadlineMs: TIMEOUT_MS }).catch((cause: unknown) => {
     throw new AppError('hubspot_unavailable', { cause, context: { step } })
   })

@@ -92,6 +92,7 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
       url: new URL(`${tokenPath}/${action}`, hubspot.apiUrl),
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      secrets: [token, hubspot.clientSecret],
       body: Readable.from([form.toString()]),
       keepAlive: false,
       idleMs: TIMEOUT_MS,
@@ -167,7 +168,19 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
 const DISCONNECTED = ['BAD_REFRESH_TOKEN', 'BAD_HUB']
 const MISCONFIGURED = ['BAD_REDIRECT_URI', 'BAD_CLIENT_ID', 'BAD_CLIENT_SECRET', 'BAD_SCOPES', 'BAD_GRANT_TYPE']
 
-const RefusalBody = z.object({ status: z.string().optional().catch(undefined), error: z.string().optional().catch(undefined) })
+/** Words only: these are logged and stored, and an answer may repeat what it was asked with. */
+const RefusalBody = z.object({
+  status: z
+    .string()
+    .regex(/^[A-Z_]{1,50}$/)
+    .optional()
+    .catch(undefined),
+  error: z
+    .string()
+    .regex(/^[a-z_]{1,50}$/)
+    .optional()
+    .catch(undefined),
+})
 
 /** An answer of ours in the shape of the library's error. */
 function refusalOf({ status, body }: Answer) {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
+import type { Secret } from '../secret.js'
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string }
 
@@ -9,6 +10,8 @@ export type Call = {
   url: URL
   method: 'GET' | 'POST' | 'DELETE'
   headers?: Record<string, string>
+  /** What HubSpot could repeat of what it was sent, or knows of us: none of it is in the answer's body. */
+  secrets?: readonly Secret[]
   /** Written with backpressure; the answer may come, and end the writing, before the body does. */
   body?: AsyncIterable<Buffer | string>
   /** False: a socket of its own, so that a failure can never be a former call's. */
@@ -26,7 +29,17 @@ const MAX_ANSWER_BYTES = 8 * 1024 * 1024
  * One HTTP exchange with HubSpot: no redirects, no retries, a bounded answer. Rejects with the transport's error, or
  * with whatever the body's iterator threw.
  */
-export async function send({ url, method, headers, body, keepAlive, idleMs, deadlineMs, signal }: Call): Promise<Answer> {
+export async function send({
+  url,
+  method,
+  headers,
+  secrets = [],
+  body,
+  keepAlive,
+  idleMs,
+  deadlineMs,
+  signal,
+}: Call): Promise<Answer> {
   const { request, Agent } = url.protocol === 'https:' ? https : http
   const agent = keepAlive ? undefined : new Agent({ keepAlive: false })
   const deadline = AbortSignal.timeout(deadlineMs)
@@ -48,7 +61,7 @@ export async function send({ url, method, headers, body, keepAlive, idleMs, dead
     await write(req, body, answered)
     const res = await answered
     const text = await readBounded(res)
-    return { status: res.statusCode ?? 0, headers: res.headers, body: text }
+    return { status: res.statusCode ?? 0, headers: res.headers, body: withoutSecrets(text, secrets) }
   } catch (error) {
     req.destroy()
     throw error
@@ -66,6 +79,11 @@ export async function send({ url, method, headers, body, keepAlive, idleMs, dead
 async function connected(req: http.ClientRequest, { protocol }: URL, answered: Promise<unknown>): Promise<void> {
   const [socket] = (await Promise.race([once(req, 'socket'), answered])) as [Socket]
   if (socket.connecting) await Promise.race([once(socket, protocol === 'https:' ? 'secureConnect' : 'connect'), answered])
+}
+
+/** Texts of answers are stored, logged and shown to partners. */
+function withoutSecrets(text: string, secrets: readonly Secret[]): string {
+  return secrets.reduce((rest, held) => rest.replaceAll(held.reveal(), '[redacted]'), text)
 }
 
 async function write(req: http.ClientRequest, body: Call['body'], answered: Promise<unknown>): Promise<void> {
