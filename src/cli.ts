@@ -6,6 +6,7 @@ import { describeDoctor, runDoctor } from './doctor.js'
 import { describeProject, parseProject, writeProject } from './hubspot/developer-project.js'
 import { disconnectAndWait } from './imports/disconnect.js'
 import { JOB_KINDS, jobHandlers } from './jobs.js'
+import { describeError } from './log.js'
 import { isCidr } from './partners/partner-store.js'
 import { describeAlarm } from './portals/alarm-store.js'
 import { checkScopes, describeScopes } from './portals/check-scopes.js'
@@ -162,7 +163,7 @@ async function run(words: string[], options: Options): Promise<number> {
     return report.isGood ? 0 : 1
   } catch (error) {
     if (error instanceof Error && 'isForOperator' in error) return say(`${error.message}\n`, 1)
-    return say(`Failed: ${error instanceof Error ? error.message : String(error)}\n`, 1)
+    return say(`Failed: ${describeError(error).message}\n`, 1)
   } finally {
     await deps.queue.stop(1_000)
     await deps.close()

@@ -9,6 +9,9 @@ export type Log = {
 const SECRETS =
   /imp_(live|test)_[A-Za-z0-9_]+|Bearer\s+\S+|"?(access_token|refresh_token|client_secret|code|token)"?\s*[=:]\s*("[^"]*"|[^&\s,}]+)/gi
 
+/** Values that a failed query was given: Postgres quotes the one it cannot read, Prisma all of them. */
+const VALUES = /(?<=invalid input (?:syntax|value) for [^:\n]+: )".*|(?<=invocation:\n\n)\{\n[\s\S]*?\n\}/g
+
 /**
  * The structured logger: JSON lines, on stdout unless told otherwise. Errors are reduced to name, code, message and stack,
  * because an HTTP client's error carries the request it failed with, headers included.
@@ -38,7 +41,7 @@ export function describeError(thrown: unknown): Record<string, unknown> {
   }
 }
 
-/** A text without what looks like a secret. */
+/** A text without what looks like a secret, and without the values in a database’s complaint. */
 export function redact(text: string): string {
-  return text.replace(SECRETS, '[redacted]')
+  return text.replace(VALUES, '[redacted]').replace(SECRETS, '[redacted]')
 }

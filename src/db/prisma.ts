@@ -25,5 +25,6 @@ export function openDatabase(connectionString: string, maxConnections = 10): Dat
     lock_timeout: STATEMENT_TIMEOUT_MS / 2,
     application_name: 'importal',
   })
-  return new PrismaClient({ adapter })
+  // Other messages quote the lines of code around a query, and its values among them.
+  return new PrismaClient({ adapter, errorFormat: 'minimal' })
 }
