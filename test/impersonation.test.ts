@@ -46,7 +46,7 @@ async function listen(protocol: 'http' | 'https', answer: RequestListener) {
 
 /** Every call that carries a token, a code or the client secret. */
 function calls(apiUrl: string): Record<string, () => Promise<unknown>> {
-  const hubspot = createHubSpot({ apiUrl, apiVersion: '2026-03' })
+  const hubspot = createHubSpot({ apiUrl, apiVersion: '2026-03', clientSecret: secret('client-secret') })
   const oauth = createOAuth({
     publicUrl: 'http://localhost:3000',
     hubspot: {
