@@ -5,9 +5,9 @@ export type Log = {
   [Level in 'fatal' | 'error' | 'warn' | 'info' | 'debug']: (fields: Record<string, unknown>, message: string) => void
 }
 
-/** Whatever looks like a secret of ours or a bearer token, wherever it stands in a text. */
+/** Whatever looks like a secret of ours or a bearer token, wherever it stands in a text; a key also as an address has it. */
 const SECRETS =
-  /imp_(live|test)_[A-Za-z0-9_]+|Bearer\s+\S+|"?(access_token|refresh_token|client_secret|code|token)"?\s*[=:]\s*("[^"]*"|[^&\s,}]+)/gi
+  /imp(_|%(25)*5f)(live|test)(_|%(25)*5f)[A-Za-z0-9_%]+|Bearer\s+\S+|"?(access_token|refresh_token|client_secret|code|token)"?\s*[=:]\s*("[^"]*"|[^&\s,}]+)/gi
 
 /** Values that a failed query was given: Postgres quotes the one it cannot read, Prisma all of them. */
 const VALUES = /(?<=invalid input (?:syntax|value) for [^:\n]+: )".*|(?<=invocation:\n\n)\{\n[\s\S]*?\n\}/g
