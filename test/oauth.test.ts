@@ -2,6 +2,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { OTHER_PORTAL, PORTAL, startApp, type TestApp, testApp } from './support/app.js'
 import { type Answer, openBrowser } from './support/browser.js'
+import { dumpTables } from './support/postgres.js'
 
 function expectPage({ status, headers, text }: Answer, expectedStatus: number, code: string): void {
   expect([status, headers.get('content-type')]).toEqual([expectedStatus, 'text/html; charset=utf-8'])
@@ -782,10 +783,5 @@ async function declinedPage(browser: ReturnType<typeof openBrowser>): Promise<st
 
 /** Every row of every table as text, the queue's included. */
 async function dumpDatabase(app: TestApp): Promise<string> {
-  const tables = await app.query<{ name: string }>(`
-    SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables
-    WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')`)
-  const rows = []
-  for (const { name } of tables) rows.push(...(await app.query<{ row: string }>(`SELECT t::text AS row FROM ${name} t`)))
-  return rows.map(({ row }) => row).join('\n')
+  return Object.values(await dumpTables(app.query)).join('\n')
 }
