@@ -45,7 +45,7 @@ describe('a sealed pair', () => {
   })
 
   it.each(['dataKey', 'accessToken', 'refreshToken'] as const)(
-    'opens no more once any character of its %s was changed, or its end is missing',
+    'opens no more once any character of its %s was changed, its end is missing or something follows it',
     (field) => {
       const seal = createSeal([key('k1')], 'app')
       const sealed = seal.closePair(pair, binding)
@@ -58,6 +58,8 @@ describe('a sealed pair', () => {
         }
         expect(() => seal.openPair({ ...sealed, [field]: text.slice(0, at) }, binding)).toThrow()
       }
+      for (const more of ['.', 'A', ' ', '.A'])
+        expect(() => seal.openPair({ ...sealed, [field]: text + more }, binding)).toThrow(broken)
     },
   )
 

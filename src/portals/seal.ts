@@ -40,8 +40,8 @@ export function createSeal(keys: readonly EncryptionKey[], environment: string) 
   }
 
   function unwrap(wrapped: string, binding: SealBinding): Buffer {
-    const [scheme, id = '', encoded = ''] = wrapped.split('.')
-    if (scheme !== 'k1') throw new AppError('seal_broken', { context: { ...binding } })
+    const [scheme, id = '', encoded = '', ...more] = wrapped.split('.')
+    if (scheme !== 'k1' || more.length > 0) throw new AppError('seal_broken', { context: { ...binding } })
     const key = byId.get(id)
     if (!key) throw new AppError('encryption_key_missing', { context: { ...binding, keyId: id.slice(0, 32) } })
     return decrypt(key.reveal(), encoded, [...bound('data_key', binding), id], binding)
