@@ -117,7 +117,8 @@ function collectOutput(child: ChildProcess): { output: Output; closed: Promise<u
   return { output, closed: once(child, 'close') }
 }
 
-function spawnScript(script: string, args: string[], env: Record<string, string>): ChildProcess {
+/** Starts a script of src/; whoever does ends it. */
+export function spawnScript(script: string, args: string[], env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [...TYPESCRIPT, script, ...args], {
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
