@@ -162,10 +162,13 @@ describe('whoever refreshes', () => {
     const begun = new Promise<void>((resolve) => {
       hasBegun = resolve
     })
-    const late = other.tokens.update(PORTAL, 'check', async () => {
-      hasBegun()
-      await paused
-      return tokens
+    const late = other.tokens.update(PORTAL, 'check', {
+      isStale: () => true,
+      change: async () => {
+        hasBegun()
+        await paused
+        return tokens
+      },
     })
     await begun
     await app.query(`UPDATE "Portal" SET "leaseUntil" = now() - interval '1 second'`)

@@ -72,9 +72,7 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
   }
 
   async function refresh(portalId: string, purpose: TokenPurpose, isStale: (stored: TokenSet) => boolean): Promise<TokenSet> {
-    return tokens.update(portalId, purpose, async (stored) =>
-      isStale(stored) ? askHubSpot(portalId, purpose, stored) : undefined,
-    )
+    return tokens.update(portalId, purpose, { isStale, change: (stored) => askHubSpot(portalId, purpose, stored) })
   }
 
   /** New tokens; undefined when HubSpot refuses ours but somebody has stored newer ones meanwhile. */

@@ -19,13 +19,19 @@ export type TokenSet = TokenPair & {
 
 export type NewTokens = TokenPair & { scopes: string[]; expiresInSeconds: number }
 
+/** `change` is given what is stored when it is its turn, and answers undefined to leave it. */
+export type Update = {
+  isStale: (stored: TokenSet) => boolean
+  change: (stored: TokenSet) => Promise<NewTokens | undefined>
+}
+
 export type PortalDetails = Partial<
   Record<'appId' | 'hubDomain' | 'uiDomain' | 'timeZone' | 'accountType' | 'dataHostingLocation', string | null>
 >
 
 /** Outlives the deadline of a refresh, so that a holder still waiting for HubSpot is never overtaken. */
 const LEASE_SECONDS = 25
-const LEASE_POLL_MS = 60
+const LEASE_POLL_MS = 40
 /** Longer than a lease of somebody who died, and a refresh after it. */
 const MAX_WAIT_MS = 45_000
 /** Old versions kept for the record; without their data keys they can never be opened again. */
@@ -86,16 +92,39 @@ export function createTokenStore(prisma: Database, seal: Seal) {
     await tx.portalToken.deleteMany({ where: { portalId, version: { lte: version - VERSIONS_KEPT } } })
   }
 
-  async function lease(portalId: string): Promise<number> {
-    for (let waitedMs = 0; waitedMs < MAX_WAIT_MS; waitedMs += LEASE_POLL_MS) {
-      const [row] = await prisma.$queryRaw<{ epoch: number }[]>`
-        UPDATE "Portal" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
-        WHERE "id" = ${portalId} AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) RETURNING "leaseEpoch" AS epoch`
-      if (row) return row.epoch
-      // Whoever holds the lease will mostly have stored a new version by then: see `change` in update.
-      await sleep(LEASE_POLL_MS * (0.5 + Math.random()))
+  /** The epoch that fences what its holder stores; undefined while somebody else holds the lease. */
+  async function lease(portalId: string): Promise<number | undefined> {
+    const [row] = await prisma.$queryRaw<{ epoch: number }[]>`
+      UPDATE "Portal" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
+      WHERE "id" = ${portalId} AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) RETURNING "leaseEpoch" AS epoch`
+    return row?.epoch
+  }
+
+  /** What `update` does once it is the caller's turn. */
+  async function updateLeased(
+    portalId: string,
+    purpose: TokenPurpose,
+    epoch: number,
+    { isStale, change }: Update,
+  ): Promise<TokenSet> {
+    try {
+      const stored = await read(portalId, purpose)
+      const changed = isStale(stored) ? await change(stored) : undefined
+      if (changed) {
+        await prisma.$transaction(async (tx) => {
+          const [row] = await tx.$queryRaw<{ version: number }[]>`
+            UPDATE "Portal" SET "tokenVersion" = "tokenVersion" + 1
+            WHERE "id" = ${portalId} AND "leaseEpoch" = ${epoch} RETURNING "tokenVersion" AS version`
+          if (!row) return
+          await insertVersion(tx, portalId, row.version, changed)
+          const detail = { version: row.version, purpose }
+          await recordAudit(tx, { actor: 'importal', action: 'tokens_refreshed', portalId, detail })
+        })
+      }
+      return await read(portalId, purpose)
+    } finally {
+      await prisma.portal.updateMany({ where: { id: portalId, leaseEpoch: epoch }, data: { leaseUntil: null } })
     }
-    throw new AppError('hubspot_unavailable', { context: { portalId, why: 'no turn to refresh the tokens' } })
   }
 
   return {
@@ -128,33 +157,19 @@ export function createTokenStore(prisma: Database, seal: Seal) {
     },
 
     /**
-     * Lets one caller at a time, across processes, change a portal's tokens; resolves to the newest ones. `change` is
-     * given what is stored by then and answers undefined to leave it. A lease and not a lock: no connection is held
+     * Lets one caller at a time, across processes, change a portal's tokens, for as long as they are stale; resolves to
+     * the newest ones. Whoever waits is done as soon as they are stored. A lease and not a lock: no connection is held
      * while `change` asks HubSpot, and a holder that lost its lease cannot overwrite what came after.
      */
-    async update(
-      portalId: string,
-      purpose: TokenPurpose,
-      change: (tokens: TokenSet) => Promise<NewTokens | undefined>,
-    ): Promise<TokenSet> {
-      const epoch = await lease(portalId)
-      try {
-        const changed = await change(await read(portalId, purpose))
-        if (changed) {
-          await prisma.$transaction(async (tx) => {
-            const [row] = await tx.$queryRaw<{ version: number }[]>`
-              UPDATE "Portal" SET "tokenVersion" = "tokenVersion" + 1
-              WHERE "id" = ${portalId} AND "leaseEpoch" = ${epoch} RETURNING "tokenVersion" AS version`
-            if (!row) return
-            await insertVersion(tx, portalId, row.version, changed)
-            const detail = { version: row.version, purpose }
-            await recordAudit(tx, { actor: 'importal', action: 'tokens_refreshed', portalId, detail })
-          })
-        }
-        return await read(portalId, purpose)
-      } finally {
-        await prisma.portal.updateMany({ where: { id: portalId, leaseEpoch: epoch }, data: { leaseUntil: null } })
+    async update(portalId: string, purpose: TokenPurpose, update: Update): Promise<TokenSet> {
+      for (let waitedMs = 0; waitedMs < MAX_WAIT_MS; waitedMs += LEASE_POLL_MS) {
+        const epoch = await lease(portalId)
+        if (epoch !== undefined) return updateLeased(portalId, purpose, epoch, update)
+        await sleep(LEASE_POLL_MS * (0.5 + Math.random()))
+        const stored = await read(portalId, purpose)
+        if (!update.isStale(stored)) return stored
       }
+      throw new AppError('hubspot_unavailable', { context: { portalId, why: 'no turn to refresh the tokens' } })
     },
 
     /**

@@ -33,7 +33,7 @@ async function appWithRows() {
       portalIds.map((portalId) =>
         version === 1
           ? app.deps.tokens.connect(portalId, newTokens(), {}, 'admin')
-          : app.deps.tokens.update(portalId, 'check', async () => newTokens()),
+          : app.deps.tokens.update(portalId, 'check', { isStale: () => true, change: async () => newTokens() }),
       ),
     )
     history.push(await readRows(app.query))
