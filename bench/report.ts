@@ -14,13 +14,16 @@ What \`npm run bench -- GROUP\` measured last, one section per group, written by
 loopback, the client too; peers are measured in the same run, and ratios say more than seconds do.
 `
 
-/** Prints a group's table and makes it the group's section of docs/performance.md. */
-export async function report(group: string, measurements: Measurement[]): Promise<void> {
+/**
+ * Prints a group's table and makes it the group's section of docs/performance.md. `what` says what was measured, when that
+ * is not the app as it is started.
+ */
+export async function report(group: string, measurements: Measurement[], what?: string): Promise<void> {
   const table = toTable(measurements)
   const missed = measurements.filter(({ isMet }) => isMet === false)
   const verdict = missed.length > 0 ? `Missed: ${missed.map(({ what }) => what).join('; ')}.` : 'Every goal is met.'
   const command = ['node', ...(await serverFlags()), 'dist/server.js'].join(' ')
-  const setting = `\`npm run bench -- ${group}\`: ${describeMachine()}; the app as \`${command}\`.`
+  const setting = `\`npm run bench -- ${group}\`: ${describeMachine()}; ${what ?? `the app as \`${command}\``}.`
   const section = `## ${group}\n\n${setting}\n\n${table}\n\n${verdict}\n`
   process.stdout.write(`\n${section}`)
 

@@ -1,8 +1,10 @@
 import { runFoundation } from './foundation.js'
+import { runTokens } from './tokens.js'
 
 /** The groups of benchmarks: `npm run bench -- GROUP`. A goal that is missed is said, and fails nothing. */
 const GROUPS: Record<string, () => Promise<void>> = {
   foundation: runFoundation,
+  tokens: runTokens,
 }
 
 const [group = ''] = process.argv.slice(2)
