@@ -10,14 +10,18 @@ export type Alarm = { kind: string; detail: Record<string, unknown>; count: numb
 
 /** An alarm that nothing has raised for so long is over: whatever raises one keeps trying. */
 const FADES_AFTER_HOURS = 24
+const ENDED_AGAIN_AFTER_MS = 60_000
 
 export type AlarmStore = ReturnType<typeof createAlarmStore>
 
 /** Alarms as all processes see them; each lasts until what raised it works again. */
 export function createAlarmStore(prisma: Database) {
+  const endedAt = new Map<AlarmKind, number>()
+
   return {
     /** Raises an alarm, or says that it still lasts. `detail` holds codes and ids, never a secret. */
     async raise(kind: AlarmKind, detail: Record<string, unknown>): Promise<void> {
+      endedAt.delete(kind)
       await prisma.$executeRaw`
         INSERT INTO "Alarm" AS a ("kind", "detail") VALUES (${kind}, ${JSON.stringify(detail)}::jsonb)
         ON CONFLICT ("kind") DO UPDATE SET "detail" = excluded."detail", "lastAt" = now(), "endedAt" = NULL,
@@ -25,8 +29,10 @@ export function createAlarmStore(prisma: Database) {
           "firstAt" = CASE WHEN a."endedAt" IS NULL THEN a."firstAt" ELSE now() END`
     },
 
-    /** What the alarm was about works. */
+    /** What the alarm was about works. It mostly does: that no other process has raised it is looked at once a minute. */
     async end(kind: AlarmKind): Promise<void> {
+      if (performance.now() - (endedAt.get(kind) ?? Number.NEGATIVE_INFINITY) < ENDED_AGAIN_AFTER_MS) return
+      endedAt.set(kind, performance.now())
       await prisma.$executeRaw`UPDATE "Alarm" SET "endedAt" = now() WHERE "kind" = ${kind} AND "endedAt" IS NULL`
     },
 

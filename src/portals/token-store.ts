@@ -107,23 +107,25 @@ export function createTokenStore(prisma: Database, seal: Seal) {
     epoch: number,
     { isStale, change }: Update,
   ): Promise<TokenSet> {
+    let isHeld = true
     try {
       const stored = await read(portalId, purpose)
       const changed = isStale(stored) ? await change(stored) : undefined
       if (changed) {
         await prisma.$transaction(async (tx) => {
           const [row] = await tx.$queryRaw<{ version: number }[]>`
-            UPDATE "Portal" SET "tokenVersion" = "tokenVersion" + 1
+            UPDATE "Portal" SET "tokenVersion" = "tokenVersion" + 1, "leaseUntil" = NULL
             WHERE "id" = ${portalId} AND "leaseEpoch" = ${epoch} RETURNING "tokenVersion" AS version`
           if (!row) return
           await insertVersion(tx, portalId, row.version, changed)
           const detail = { version: row.version, purpose }
           await recordAudit(tx, { actor: 'importal', action: 'tokens_refreshed', portalId, detail })
         })
+        isHeld = false
       }
       return await read(portalId, purpose)
     } finally {
-      await prisma.portal.updateMany({ where: { id: portalId, leaseEpoch: epoch }, data: { leaseUntil: null } })
+      if (isHeld) await prisma.portal.updateMany({ where: { id: portalId, leaseEpoch: epoch }, data: { leaseUntil: null } })
     }
   }
 
