@@ -113,15 +113,15 @@ const COMMANDS: Record<string, Command> = {
     await queue.start(JOB_KINDS)
     return { migrated: true }
   },
-  'rotate-encryption': async ({ tokens, audit }) => {
+  'rotate-encryption': async ({ dataKeys, audit }) => {
     const done = { rewrapped: 0, failed: [] as string[] }
     for (let after: string | undefined = ''; after !== undefined; ) {
-      const batch = await tokens.rotateEncryption(after, ROTATED_AT_ONCE)
+      const batch = await dataKeys.rotateEncryption(after, ROTATED_AT_ONCE)
       done.rewrapped += batch.rewrapped
       done.failed.push(...batch.failed)
       after = batch.last
     }
-    const inUse = await tokens.countByKey()
+    const inUse = await dataKeys.countByKey()
     await audit.record({ actor: 'operator', action: 'encryption_rotated', detail: { ...done, inUse } })
     return { ...done, inUse }
   },

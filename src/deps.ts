@@ -19,6 +19,7 @@ import { createPartnerStore } from './partners/partner-store.js'
 import { createAccessToken } from './portals/access-token.js'
 import { createAlarmStore } from './portals/alarm-store.js'
 import { createAuditStore } from './portals/audit-store.js'
+import { createDataKeyStore } from './portals/data-key-store.js'
 import { createPortalStore } from './portals/portal-store.js'
 import { createSeal } from './portals/seal.js'
 import { createSessions } from './portals/session.js'
@@ -35,7 +36,8 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
   const metrics = createMetrics()
   const alarms = createAlarmStore(prisma)
   const portals = createPortalStore(prisma)
-  const tokens = createTokenStore(prisma, createSeal(config.encryptionKeys, config.hubspot.clientId))
+  const seal = createSeal(config.encryptionKeys, config.hubspot.clientId)
+  const tokens = createTokenStore(prisma, seal)
   let isDraining = false
 
   return {
@@ -47,6 +49,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     alarms,
     portals,
     tokens,
+    dataKeys: createDataKeyStore(prisma, seal),
     audit: createAuditStore(prisma),
     queue: createQueue({ connectionString: databaseUrl, log }),
     hubspot: createHubSpot(config.hubspot),

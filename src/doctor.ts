@@ -82,7 +82,7 @@ async function checkDatabase(config: Config): Promise<Check[]> {
   const deps = await createDeps({ ...config, logLevel: 'silent' }, database.url)
   try {
     const { version, unsafe, skewSeconds } = await checkDurability(database.url)
-    const sealedBy = await deps.tokens.countByKey()
+    const sealedBy = await deps.dataKeys.countByKey()
     const unknown = Object.keys(sealedBy).filter((id) => !config.encryptionKeys.some((key) => key.id === id))
     const alarms = (await deps.alarms.list()).map((alarm) => ({ name: alarm.kind, ok: false, ...toFinding(alarm) }))
     const trail = await deps.audit.verify()

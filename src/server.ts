@@ -99,8 +99,8 @@ function keepSweeping(deps: Deps): () => Promise<void> {
 }
 
 /** An encryption key that is still needed is not to be dropped unnoticed: its portals could never be opened again. */
-async function describeMissingKeys({ tokens, config }: Deps): Promise<string | undefined> {
-  const inUse = Object.entries(await tokens.countByKey())
+async function describeMissingKeys({ dataKeys, config }: Deps): Promise<string | undefined> {
+  const inUse = Object.entries(await dataKeys.countByKey())
   const missing = inUse.filter(([id]) => !config.encryptionKeys.some((key) => key.id === id))
   if (missing.length === 0) return undefined
   const lines = missing.map(

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { openDatabase } from '../src/db/prisma.js'
 import { createOAuth } from '../src/hubspot/oauth.js'
@@ -8,7 +9,8 @@ import { createPortalStore } from '../src/portals/portal-store.js'
 import { createSeal } from '../src/portals/seal.js'
 import { createTokenStore } from '../src/portals/token-store.js'
 import { secret } from '../src/secret.js'
-import { PORTAL, type TestApp, testApp } from './support/app.js'
+import { PORTAL, type TestApp, testApp, until } from './support/app.js'
+import { cutDatabase } from './support/postgres.js'
 
 const silent = { fatal() {}, error() {}, warn() {}, info() {}, debug() {} }
 
@@ -135,6 +137,31 @@ describe('an access token', () => {
 
     await expect(app.deps.accessToken(PORTAL, 'check')).rejects.toMatchObject({ code: 'oauth_portal_mismatch' })
     expect(await versions(app)).toEqual([{ version: 1 }])
+  })
+})
+
+describe('a refresh that HubSpot granted while the database was away', () => {
+  it('is stored as soon as it is back: of a HubSpot that rotates, the tokens before are worth nothing', async () => {
+    const app = await testApp({ work: false })
+    app.hubspot.control.settings({ rotateRefreshTokens: true, revokeFamilyOnReuse: true })
+    app.hubspot.control.fault({ on: 'token', do: { slowMs: 1_000 } })
+    await expire(app)
+
+    const asking = app.deps.accessToken(PORTAL, 'submit')
+    await until(
+      () => refreshes(app),
+      (count) => count === 1,
+    )
+    await cutDatabase(app, true)
+    const answered = () => app.hubspot.control.requests().filter(({ path, status }) => path.endsWith('/token') && status === 200)
+    await until(answered, (calls) => calls.length === 2)
+    // What is tried is that a first try to store it fails: no condition tells from outside.
+    await delay(300)
+    await cutDatabase(app, false)
+
+    expect((await asking).version).toBe(2)
+    await expire(app)
+    expect((await app.deps.accessToken(PORTAL, 'submit')).version).toBe(3)
   })
 })
 

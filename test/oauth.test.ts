@@ -1,8 +1,7 @@
-import pg from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { OTHER_PORTAL, PORTAL, startApp, type TestApp, testApp } from './support/app.js'
 import { type Answer, openBrowser } from './support/browser.js'
-import { dumpTables } from './support/postgres.js'
+import { cutDatabase, dumpTables } from './support/postgres.js'
 
 function expectPage({ status, headers, text }: Answer, expectedStatus: number, code: string): void {
   expect([status, headers.get('content-type')]).toEqual([expectedStatus, 'text/html; charset=utf-8'])
@@ -760,21 +759,6 @@ describe('POST /settings/sign-out', () => {
     expect((await browser.go('/settings')).status).toBe(200)
   })
 })
-
-/** Shuts the app's database to everybody but the test's own connection, or opens it again. */
-async function cutDatabase(app: TestApp, isCut: boolean): Promise<void> {
-  const name = new URL(app.databaseUrl).pathname.slice(1)
-  const [own] = await app.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-  const server = new pg.Client({ connectionString: inject('postgresUrl') })
-  await server.connect()
-  await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${!isCut}`)
-  if (isCut)
-    await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2', [
-      name,
-      own?.pid,
-    ])
-  await server.end()
-}
 
 async function declinedPage(browser: ReturnType<typeof openBrowser>): Promise<string> {
   const state = (await browser.consent()).searchParams.get('state') ?? ''

@@ -4,6 +4,7 @@ import type { HubSpot } from '../hubspot/hubspot.js'
 import type { OAuth } from '../hubspot/oauth.js'
 import type { Log } from '../log.js'
 import type { Actor, AuditStore } from '../portals/audit-store.js'
+import type { DataKeyStore } from '../portals/data-key-store.js'
 import type { PortalStore, Unerased } from '../portals/portal-store.js'
 import type { TokenSet, TokenStore } from '../portals/token-store.js'
 import type { Queue } from '../queue/queue.js'
@@ -34,7 +35,8 @@ type Finish = Parameters<typeof erasePortal>[0] &
   Omit<Parameters<typeof reconcileOnce>[0], 'accessToken'> & {
     portals: Pick<PortalStore, 'findUnerased' | 'recordErased'>
     disconnections: Pick<DisconnectionStore, 'cancelWaiting' | 'countSending' | 'leaveOpen' | 'countKept'>
-    tokens: Pick<TokenStore, 'read' | 'destroy'>
+    tokens: Pick<TokenStore, 'read'>
+    dataKeys: Pick<DataKeyStore, 'destroy'>
     hubspot: Pick<HubSpot, 'uninstall'>
     oauth: Pick<OAuth, 'refresh' | 'revoke'>
     audit: Pick<AuditStore, 'record' | 'findSince'>
@@ -125,9 +127,15 @@ export async function finishDisconnect(deps: Finish, portalId: string): Promise<
 }
 
 /** Destroys tokens that should be gone by now, whatever kept whoever was to do it: the very last word. */
-export async function destroyOverdueTokens({ tokens, log }: { tokens: Pick<TokenStore, 'listOverdue' | 'destroy'>; log: Log }) {
-  for (const { portalId, version } of await tokens.listOverdue(DESTROY_AFTER_SECONDS)) {
-    await tokens.destroy(portalId, version)
+export async function destroyOverdueTokens({
+  dataKeys,
+  log,
+}: {
+  dataKeys: Pick<DataKeyStore, 'listOverdue' | 'destroy'>
+  log: Log
+}) {
+  for (const { portalId, version } of await dataKeys.listOverdue(DESTROY_AFTER_SECONDS)) {
+    await dataKeys.destroy(portalId, version)
     log.warn({ portalId }, 'destroyed the tokens of a portal whose disconnection was not finished in time')
   }
 }
@@ -137,14 +145,14 @@ type Told = { toldHubSpot: 'uninstalled' | 'was gone already' | 'could not be re
 /** Takes leave of HubSpot and destroys the tokens. */
 async function leave(deps: Finish, portal: Unerased): Promise<Told> {
   const { portalId } = portal
-  const { tokens, audit, log } = deps
+  const { tokens, dataKeys, audit, log } = deps
   const stored = await tokens.read(portalId, 'disconnect').catch((error: unknown) => {
     // Destroyed before, or never to be opened again: there is nothing to say it with.
     if (error instanceof AppError && ['portal_disconnected', 'seal_broken'].includes(error.code)) return undefined
     throw error
   })
   const toldHubSpot = stored ? await takeOut(deps, portal, stored) : 'was gone already'
-  if (stored) await tokens.destroy(portalId, stored.version)
+  if (stored) await dataKeys.destroy(portalId, stored.version)
   if (toldHubSpot === 'could not be reached')
     log.error({ portalId }, 'HubSpot could not be told of a disconnection: the app is still listed in that portal')
   await audit.record({ actor: 'importal', action: 'portal_left', portalId, detail: { toldHubSpot } })

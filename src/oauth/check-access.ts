@@ -4,6 +4,7 @@ import { resumeImports } from '../imports/advance.js'
 import { disconnectPortal } from '../imports/disconnect.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from '../portals/access-token.js'
+import type { DataKeyStore } from '../portals/data-key-store.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { TokenStore } from '../portals/token-store.js'
 
@@ -15,7 +16,8 @@ const GIVE_UP_DAYS = 30
 type Deps = Parameters<typeof resumeImports>[0] &
   Parameters<typeof disconnectPortal>[0] & {
     portals: Pick<PortalStore, 'readCheck' | 'setNextCheck' | 'markReconnect'>
-    tokens: Pick<TokenStore, 'read' | 'destroy'>
+    tokens: Pick<TokenStore, 'read'>
+    dataKeys: Pick<DataKeyStore, 'destroy'>
     accessToken: Pick<AccessToken, 'renewed'>
     oauth: Pick<OAuth, 'introspect'>
     log: Log
@@ -55,7 +57,7 @@ export async function checkAccess(deps: Deps, portalId: string): Promise<void> {
 }
 
 async function settle(
-  { portals, tokens }: Deps,
+  { portals, tokens, dataKeys }: Deps,
   portalId: string,
   { error, waits, isActive }: { error: unknown; waits: boolean; isActive: boolean },
 ): Promise<void> {
@@ -64,7 +66,8 @@ async function settle(
     await portals.markReconnect(portalId, Number(options.context?.version), 'the stored tokens cannot be opened')
   // Refused just now for the first time: it is looked at once more in a moment, by when this has been set already.
   if (code === 'portal_disconnected' && !waits) return
-  if (code === 'portal_disconnected' && !isActive) await tokens.destroy(portalId, (await tokens.read(portalId, 'check')).version)
+  if (code === 'portal_disconnected' && !isActive)
+    await dataKeys.destroy(portalId, (await tokens.read(portalId, 'check')).version)
   await portals.setNextCheck(portalId)
 }
 

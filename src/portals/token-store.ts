@@ -34,6 +34,8 @@ const LEASE_SECONDS = 25
 const LEASE_POLL_MS = 40
 /** Longer than a lease of somebody who died, and a refresh after it. */
 const MAX_WAIT_MS = 45_000
+/** Together well within what is left of a lease when HubSpot took its time. */
+const STORE_AGAIN_AFTER_MS = [100, 500, 1_500, 3_000, undefined]
 /** Old versions kept for the record; without their data keys they can never be opened again. */
 const VERSIONS_KEPT = 3
 /** A process tells the trail once in so long that it opens a portal's tokens for a purpose. */
@@ -112,20 +114,50 @@ export function createTokenStore(prisma: Database, seal: Seal) {
       const stored = await read(portalId, purpose)
       const changed = isStale(stored) ? await change(stored) : undefined
       if (changed) {
-        await prisma.$transaction(async (tx) => {
-          const [row] = await tx.$queryRaw<{ version: number }[]>`
-            UPDATE "Portal" SET "tokenVersion" = "tokenVersion" + 1, "leaseUntil" = NULL
-            WHERE "id" = ${portalId} AND "leaseEpoch" = ${epoch} RETURNING "tokenVersion" AS version`
-          if (!row) return
-          await insertVersion(tx, portalId, row.version, changed)
-          const detail = { version: row.version, purpose }
-          await recordAudit(tx, { actor: 'importal', action: 'tokens_refreshed', portalId, detail })
-        })
+        await store(portalId, purpose, { epoch, version: stored.version + 1 }, changed)
         isHeld = false
       }
       return await read(portalId, purpose)
     } finally {
       if (isHeld) await prisma.portal.updateMany({ where: { id: portalId, leaseEpoch: epoch }, data: { leaseUntil: null } })
+    }
+  }
+
+  /**
+   * Stores what HubSpot has just given, unless the lease is lost or a newer version is there. One statement, tried again
+   * while the lease lasts: a HubSpot that rotates has forgotten the tokens before.
+   */
+  async function store(
+    portalId: string,
+    purpose: TokenPurpose,
+    { epoch, version }: { epoch: number; version: number },
+    tokens: NewTokens,
+  ): Promise<void> {
+    const sealed = seal.closePair(tokens, { portalId, version })
+    const detail = JSON.stringify({ version, purpose })
+    for (const waitMs of STORE_AGAIN_AFTER_MS) {
+      try {
+        await prisma.$executeRaw`
+          WITH own AS (
+            UPDATE "Portal" SET "tokenVersion" = ${version}, "dataKey" = ${sealed.dataKey}, "dataKeyId" = ${sealed.dataKeyId},
+              "scopes" = ${tokens.scopes}, "status" = 'connected', "reconnectSince" = NULL, "leaseUntil" = NULL,
+              "updatedAt" = now(), "checkAt" = now() + ${CHECK_AFTER_SECONDS} * interval '1 second'
+            WHERE "id" = ${portalId} AND "leaseEpoch" = ${epoch} AND "tokenVersion" = ${version - 1} RETURNING "id"
+          ), added AS (
+            INSERT INTO "PortalToken" ("portalId", "version", "accessToken", "refreshToken", "scopes", "expiresAt")
+            SELECT "id", ${version}, ${sealed.accessToken}, ${sealed.refreshToken}, ${tokens.scopes}::text[],
+                   now() + ${tokens.expiresInSeconds} * interval '1 second' FROM own
+          ), dropped AS (
+            DELETE FROM "PortalToken" t USING own WHERE t."portalId" = own."id" AND t."version" <= ${version - VERSIONS_KEPT}
+          )
+          INSERT INTO "AuditEvent" ("actor", "action", "portalId", "detail")
+          SELECT 'importal', 'tokens_refreshed', "id", ${detail}::jsonb FROM own`
+        return
+      } catch (error) {
+        // Whether it was stored before the connection broke, the version tells: the next try then finds nothing to do.
+        if (waitMs === undefined) throw error
+        await sleep(waitMs)
+      }
     }
   }
 
@@ -173,58 +205,6 @@ export function createTokenStore(prisma: Database, seal: Seal) {
       }
       throw new AppError('hubspot_unavailable', { context: { portalId, why: 'no turn to refresh the tokens' } })
     },
-
-    /**
-     * Destroys the data key of tokens that HubSpot has declared dead, of this version, or of a portal that was
-     * disconnected: from here on nothing can open them.
-     */
-    async destroy(portalId: string, version: number): Promise<boolean> {
-      return prisma.$transaction(async (tx) => {
-        const destroyed = await tx.$executeRaw`
-          UPDATE "Portal" SET "dataKey" = NULL, "dataKeyId" = NULL
-          WHERE "id" = ${portalId} AND "tokenVersion" = ${version} AND "status" <> 'connected' AND "dataKey" IS NOT NULL`
-        if (destroyed === 0) return false
-        await tx.portalToken.deleteMany({ where: { portalId } })
-        await recordAudit(tx, { actor: 'importal', action: 'tokens_destroyed', portalId, detail: { version } })
-        return true
-      })
-    },
-
-    /** The tokens of portals disconnected so long ago that whoever was to destroy them must have died. */
-    async listOverdue(afterSeconds: number): Promise<{ portalId: string; version: number }[]> {
-      return prisma.$queryRaw<{ portalId: string; version: number }[]>`
-        SELECT "id" AS "portalId", "tokenVersion" AS version FROM "Portal"
-        WHERE "status" = 'disconnected' AND "dataKey" IS NOT NULL AND "disconnectedAt" < now() - ${afterSeconds} * interval '1 second'`
-    },
-
-    /**
-     * Wraps again what another key than the current one wraps, of up to `limit` portals with greater ids than `after`.
-     * Portals whose data key cannot be opened are named, and left.
-     */
-    async rotateEncryption(
-      after: string,
-      limit: number,
-    ): Promise<{ last: string | undefined; rewrapped: number; failed: string[] }> {
-      const rows = await prisma.$queryRaw<{ id: string; version: number; dataKey: string }[]>`
-        SELECT "id", "tokenVersion" AS version, "dataKey" FROM "Portal"
-        WHERE "dataKeyId" <> ${seal.currentKeyId} AND "dataKey" IS NOT NULL AND "id" > ${after} ORDER BY "id" LIMIT ${limit}`
-      const failed: string[] = []
-      let rewrapped = 0
-      for (const { id, version, dataKey } of rows) {
-        const wrapped = tryRewrap(seal, dataKey, { portalId: id, version })
-        if (!wrapped) failed.push(id)
-        // A refresh meanwhile has stored another key, wrapped by the current one or by what its process was started with.
-        else rewrapped += (await prisma.portal.updateMany({ where: { id, dataKey }, data: wrapped })).count
-      }
-      return { last: rows.at(-1)?.id, rewrapped, failed }
-    },
-
-    /** How many portals' data keys each encryption key wraps. */
-    async countByKey(): Promise<Record<string, number>> {
-      const rows = await prisma.$queryRaw<{ id: string; count: number }[]>`
-        SELECT "dataKeyId" AS id, count(*)::int AS count FROM "Portal" WHERE "dataKey" IS NOT NULL GROUP BY 1 ORDER BY 1`
-      return Object.fromEntries(rows.map(({ id, count }) => [id, count]))
-    },
   }
 }
 
@@ -238,13 +218,4 @@ type StoredTokens = {
   secondsLeft: number
   ageSeconds: number
   pausedSeconds: number | null
-}
-
-function tryRewrap(seal: Seal, dataKey: string, binding: { portalId: string; version: number }) {
-  try {
-    return seal.rewrap(dataKey, binding)
-  } catch (error) {
-    if (error instanceof AppError) return undefined
-    throw error
-  }
 }

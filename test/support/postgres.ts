@@ -39,6 +39,23 @@ export async function dumpTables(query: Query): Promise<Record<string, string>> 
   return Object.fromEntries(Object.entries(dump).map(([name, rows]) => [`table ${name}`, rows.join('\n')]))
 }
 
+type Cuttable = { databaseUrl: string; query: (sql: string) => Promise<{ pid?: number }[]> }
+
+/** Shuts an app's database to everybody but the test's own connection, or opens it again. */
+export async function cutDatabase(app: Cuttable, isCut: boolean): Promise<void> {
+  const name = new URL(app.databaseUrl).pathname.slice(1)
+  const [own] = await app.query('SELECT pg_backend_pid() AS pid')
+  const server = new pg.Client({ connectionString: inject('postgresUrl') })
+  await server.connect()
+  await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${!isCut}`)
+  if (isCut)
+    await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2', [
+      name,
+      own?.pid,
+    ])
+  await server.end()
+}
+
 async function run(connectionString: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString })
   await client.connect()

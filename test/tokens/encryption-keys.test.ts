@@ -92,7 +92,7 @@ describe('rotate-encryption', () => {
     await kill(command, 'SIGKILL')
     await letGo()
 
-    const { old = 0 } = await app.deps.tokens.countByKey()
+    const { old = 0 } = await app.deps.dataKeys.countByKey()
     expect(old).toBeGreaterThan(0)
     expect(old).toBeLessThan(300)
     const outcomes = await Promise.all(callers.map((caller) => caller.call({ portalIds, callsEach: 1 })))

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { PORTAL, testApp } from '../support/app.js'
 import { startCallers } from './support/callers.js'
+import { connectPortals } from './support/portals.js'
 import { expire, isCurrent, isLong, refreshCalls } from './support/stored-tokens.js'
 
 const PROCESSES = 4
 const CALLERS = 64
 const EXPIRIES = isLong ? 200 : 12
 const SLOW_MS = 3_000
+const MANY_PORTALS = 1_000
 const WHOLE_TEST_MS = isLong ? 30 * 60_000 : 60_000
 
 describe('a token that expires', () => {
@@ -46,6 +48,27 @@ describe('a token that expires', () => {
       })
       control.clearFaults()
       expect((await app.deps.accessToken.renewed(PORTAL, 'check', EXPIRIES + 1)).version).toBe(EXPIRIES + 2)
+    },
+    WHOLE_TEST_MS,
+  )
+
+  it(
+    'is refreshed and stored, when those of many portals expire together on one process',
+    async () => {
+      const app = await testApp({ work: false, install: false })
+      app.hubspot.control.settings({ rotateRefreshTokens: true, revokeFamilyOnReuse: true })
+      const [key] = app.config.encryptionKeys
+      if (!key) throw new Error('no key')
+      const portalIds = await connectPortals(app, key, MANY_PORTALS)
+      const [caller] = await startCallers(app, 1)
+      await expire(app)
+
+      const first = await caller?.call({ portalIds, callsEach: 1 })
+      await expire(app)
+      const second = await caller?.call({ portalIds, callsEach: 1 })
+
+      expect([first?.failed, second?.failed]).toEqual([{}, {}])
+      expect(refreshCalls(app).filter(({ outcome }) => outcome === 'granted')).toHaveLength(2 * MANY_PORTALS)
     },
     WHOLE_TEST_MS,
   )

@@ -29,13 +29,10 @@ async function appWithRows() {
   const portalIds = Array.from({ length: PORTALS }, (_, i) => String(700_001 + i))
   const history: SealedRow[][] = []
   for (let version = 1; version <= VERSIONS; version++) {
-    await Promise.all(
-      portalIds.map((portalId) =>
-        version === 1
-          ? app.deps.tokens.connect(portalId, newTokens(), {}, 'admin')
-          : app.deps.tokens.update(portalId, 'check', { isStale: () => true, change: async () => newTokens() }),
-      ),
-    )
+    for (const portalId of portalIds) {
+      if (version === 1) await app.deps.tokens.connect(portalId, newTokens(), {}, 'admin')
+      else await app.deps.tokens.update(portalId, 'check', { isStale: () => true, change: async () => newTokens() })
+    }
     history.push(await readRows(app.query))
   }
   return { app, history }
