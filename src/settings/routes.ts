@@ -97,7 +97,7 @@ function requireFormToken(sessions: Sessions): RequestHandler {
 }
 
 function explainScope(scope: string): { scope: string; purpose: string } {
-  return { scope, purpose: findScopeUse(scope)?.purpose ?? 'HubSpot asked for it' }
+  return { scope, purpose: findScopeUse(scope)?.purpose ?? 'To do what HubSpot refused for the lack of it' }
 }
 
 function toRow({ name, state, reason, parts, createdAt }: Import) {

@@ -85,6 +85,51 @@ describeWithBrowser('in a real browser', () => {
   )
 
   it(
+    'an admin reads what disconnecting means, does it, and gets an accessible receipt',
+    async () => {
+      const app = await testApp()
+      const { body } = await uploadFile(app)
+      await untilState(app, body, 'done')
+      const page = await (await openBrowser()).newPage({ viewport: { width: 320, height: 800 }, bypassCSP: true })
+      await page.goto(`${app.url}/oauth/install?portalId=${PORTAL}`)
+
+      await page.goto(`${app.url}/settings`)
+      await page.getByRole('link', { name: /disconnect/i }).click()
+      expect(await page.getByText('This cannot be undone').isVisible()).toBe(true)
+      await page.getByRole('button', { name: 'Disconnect and delete' }).click()
+
+      await page.getByRole('heading', { name: 'Receipt' }).waitFor()
+      await expectSound(page)
+      expect(app.hubspot.control.uninstalls()).toHaveLength(1)
+      expect(await app.storedFiles()).toEqual([])
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'an admin is told of waiting imports, a lost connection and missing permissions, accessibly',
+    async () => {
+      const app = await testApp({ work: false })
+      const browser = await openBrowser()
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const page = await browser.newPage({ viewport: { width: 320, height: 800 }, colorScheme, bypassCSP: true })
+        await page.goto(`${app.url}/oauth/install?portalId=${PORTAL}`)
+        await app.deps.alarms.raise('credentials_refused', {})
+        await app.deps.portals.recordMissingScopes(PORTAL, ['tickets'])
+        await app.query(`UPDATE "Portal" SET "status" = 'reconnect'`)
+
+        await page.goto(`${app.url}/settings`)
+
+        for (const text of ['Imports are waiting.', 'HubSpot no longer lets us in.', 'A new permission is needed'])
+          expect(await page.getByText(text).isVisible()).toBe(true)
+        await expectSound(page)
+        await page.close()
+      }
+    },
+    SLOW_MS,
+  )
+
+  it(
     'every page is accessible and fits, from 320 to 1280 pixels, light and dark',
     async () => {
       const app = await testApp()
@@ -99,6 +144,7 @@ describeWithBrowser('in a real browser', () => {
           await page.goto(`${app.url}/oauth/install?portalId=${PORTAL}`)
           for (const path of [
             '/settings',
+            '/settings/disconnect',
             '/',
             '/problems/upload_too_large',
             '/nowhere',
