@@ -113,7 +113,7 @@ const COMMANDS: Record<string, Command> = {
     await queue.start(JOB_KINDS)
     return { migrated: true }
   },
-  'rotate-encryption': async ({ dataKeys, audit }) => {
+  'rotate-encryption': async ({ dataKeys, audit, config }) => {
     const done = { rewrapped: 0, failed: [] as string[] }
     for (let after: string | undefined = ''; after !== undefined; ) {
       const batch = await dataKeys.rotateEncryption(after, ROTATED_AT_ONCE)
@@ -123,7 +123,8 @@ const COMMANDS: Record<string, Command> = {
     }
     const inUse = await dataKeys.countByKey()
     await audit.record({ actor: 'operator', action: 'encryption_rotated', detail: { ...done, inUse } })
-    return { ...done, inUse }
+    const isGood = done.failed.length === 0 && Object.keys(inUse).every((id) => id === config.encryptionKeys[0]?.id)
+    return { json: { ...done, inUse }, text: describe({ ...done, inUse }), isGood } satisfies Report
   },
 }
 

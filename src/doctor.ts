@@ -86,6 +86,7 @@ async function checkDatabase(config: Config): Promise<Check[]> {
     const unknown = Object.keys(sealedBy).filter((id) => !config.encryptionKeys.some((key) => key.id === id))
     const alarms = (await deps.alarms.list()).map((alarm) => ({ name: alarm.kind, ok: false, ...toFinding(alarm) }))
     const trail = await deps.audit.verify()
+    const broken = await deps.dataKeys.listBroken(10)
     return [
       { name: 'database', ok: true, found: `Postgres ${version}, migrated${database.isEmbedded ? ', embedded' : ''}` },
       {
@@ -105,6 +106,12 @@ async function checkDatabase(config: Config): Promise<Check[]> {
         ok: unknown.length === 0,
         found: unknown.length === 0 ? `${config.encryptionKeys.length} configured` : `stored tokens need ${unknown.join(', ')}`,
         fix: 'Put the missing keys back into ENCRYPTION_KEYS, then run rotate-encryption.',
+      },
+      {
+        name: 'stored tokens',
+        ok: broken.length === 0,
+        found: broken.length === 0 ? 'every data key opens' : `those of portal ${broken.join(', ')} cannot be opened`,
+        fix: 'These portals must be connected again by their admins.',
       },
       {
         name: 'audit trail',

@@ -63,6 +63,7 @@ export const PROBLEMS = {
   hubspot_import_lost: { status: 502, title: 'The import vanished at HubSpot', retryable: false },
   hubspot_duplicate: { status: 502, title: 'HubSpot holds this import more than once', retryable: false },
   hubspot_unavailable: { status: 502, title: 'HubSpot did not answer', retryable: true },
+  hubspot_path_unknown: { status: 502, title: 'HubSpot does not know the address we call', retryable: true },
   hubspot_migrating: { status: 503, title: 'HubSpot is moving the account', retryable: true },
   hubspot_busy: { status: 503, title: 'HubSpot asks us to wait', retryable: true },
   file_damaged: { status: 500, title: 'The stored file no longer matches what was uploaded', retryable: false },

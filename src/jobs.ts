@@ -33,14 +33,26 @@ export function jobHandlers(deps: Deps): JobHandler[] {
 /** With a sweep every ten seconds, 4,500 portals are asked about every quarter of an hour. */
 const CHECKS_A_SWEEP = 50
 
-/** What every worker does again and again, whoever else does it too. */
+/** What every worker does again and again, whoever else does it too; one step that fails keeps no other from it. */
 export async function sweep(deps: Deps): Promise<void> {
-  await destroyOverdueTokens(deps)
-  await recoverImports(deps)
-  for (const portalId of await deps.portals.claimDueChecks(CHECKS_A_SWEEP)) await deps.queue.enqueue(checkAccessJob, { portalId })
-  await eraseFlagged(deps)
-  await deps.states.sweep()
-  await deps.sessions.sweep()
-  await deps.notices.sweep()
+  const steps: Record<string, () => Promise<unknown>> = {
+    'overdue tokens': () => destroyOverdueTokens(deps),
+    imports: () => recoverImports(deps),
+    'access checks': () => queueChecks(deps),
+    erasures: () => eraseFlagged(deps),
+    states: () => deps.states.sweep(),
+    sessions: () => deps.sessions.sweep(),
+    notices: () => deps.notices.sweep(),
+  }
+  for (const [step, run] of Object.entries(steps))
+    await run().catch((error: unknown) => deps.log.error({ err: error, step }, 'sweep failed'))
+}
+
+/** The same, for what waits for HubSpot: the sweep itself must not. */
+export async function listenToHubSpot(deps: Deps): Promise<void> {
   await followJournal({ ...deps, confirmUninstall: (portalId) => confirmUninstall(deps, portalId) })
+}
+
+async function queueChecks({ portals, queue }: Deps): Promise<void> {
+  for (const portalId of await portals.claimDueChecks(CHECKS_A_SWEEP)) await queue.enqueue(checkAccessJob, { portalId })
 }

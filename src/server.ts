@@ -5,7 +5,7 @@ import { describeProblems, parseConfig, readEnvironment } from './config.js'
 import { openDatabaseServer } from './db/database-server.js'
 import { createDeps, type Deps } from './deps.js'
 import { createHttpServer } from './http/server.js'
-import { JOB_KINDS, jobHandlers, sweep } from './jobs.js'
+import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep } from './jobs.js'
 import { createLog, describeError } from './log.js'
 
 /** What sysexits(3) calls EX_CONFIG: starting again will not help, somebody must change something. */
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
   }
   // Only now: a process that cannot serve must not have claimed anything.
   if (config.role !== 'web') await deps.queue.work(jobHandlers(deps))
-  const stopSweeping = config.role === 'web' ? async () => undefined : keepSweeping(deps)
+  const sweeping = config.role === 'web' ? [] : [keepDoing(deps, sweep), keepDoing(deps, listenToHubSpot)]
   log.info(
     { port: config.port, publicUrl: config.publicUrl, role: config.role, embeddedPostgres: database.isEmbedded },
     'Importal is ready',
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   server.close()
   server.closeIdleConnections()
   const late = setTimeout(() => server.closeAllConnections(), GRACE_MS)
-  await Promise.all([deps.queue.stop(GRACE_MS), stopSweeping(), closed])
+  await Promise.all([deps.queue.stop(GRACE_MS), ...sweeping.map((stop) => stop()), closed])
   clearTimeout(late)
   await deps.close()
   await database.stop()
@@ -81,14 +81,14 @@ async function main(): Promise<void> {
   process.exit(0)
 }
 
-/** Sweeps at once and then every ten seconds, one after the other; resolves to a function that stops it. */
-function keepSweeping(deps: Deps): () => Promise<void> {
+/** Does it at once and then every ten seconds, one after the other; gives a function that stops it. */
+function keepDoing(deps: Deps, act: (deps: Deps) => Promise<void>): () => Promise<void> {
   let isStopped = false
   let running: Promise<void> = Promise.resolve()
   const run = () => {
     if (isStopped) return
-    running = sweep(deps)
-      .catch((error: unknown) => deps.log.error({ err: error }, 'sweep failed'))
+    running = act(deps)
+      .catch((error: unknown) => deps.log.error({ err: error }, `${act.name} failed`))
       .finally(() => setTimeout(run, SWEEP_EVERY_MS).unref())
   }
   run()

@@ -314,6 +314,167 @@ describe('H31: when HubSpot cannot be told', () => {
   })
 })
 
+describe('H31 in the receipt', () => {
+  it(
+    'is not taken for an app that was gone already when the tokens went before HubSpot could be told',
+    async () => {
+      const app = await testApp({ work: false })
+      await disconnectPortal(app.deps, PORTAL, by)
+      await app.query(`UPDATE "Portal" SET "disconnectedAt" = now() - interval '41 seconds'`)
+      await app.sweep()
+
+      await app.startWork()
+      await untilErased(app)
+
+      expect((await app.deps.audit.findNewest(PORTAL, 'portal_erased'))?.detail).toMatchObject({
+        toldHubSpot: 'could not be reached',
+      })
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'is not taken for it either when the stored tokens cannot be opened: they are destroyed all the same',
+    async () => {
+      const app = await testApp()
+      await app.query(`UPDATE "Portal" SET "dataKey" = substr("dataKey", 1, length("dataKey") - 4) || 'AAAA'`)
+
+      await disconnectPortal(app.deps, PORTAL, by)
+      await untilErased(app)
+
+      expect((await app.deps.audit.findNewest(PORTAL, 'portal_erased'))?.detail).toMatchObject({
+        toldHubSpot: 'could not be reached',
+      })
+      expect([(await portalRow(app))?.dataKey, await app.query('SELECT 1 FROM "PortalToken"')]).toEqual([null, []])
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'of a HubSpot that rotates, is told with the newest token when the first try fails',
+    async () => {
+      const app = await testApp()
+      app.hubspot.control.settings({ rotateRefreshTokens: true, revokeFamilyOnReuse: true })
+      await app.query('UPDATE "PortalToken" SET "expiresAt" = now()')
+      app.hubspot.control.fault({ on: 'uninstall', do: { status: 503 } })
+
+      await disconnectPortal(app.deps, PORTAL, by)
+      await untilErased(app)
+
+      expect(app.hubspot.control.uninstalls()).toHaveLength(1)
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'is given within the minute though HubSpot hangs, files and row errors deleted',
+    async () => {
+      const app = await testApp()
+      for (const on of ['uninstall', 'revoke', 'token'] as const)
+        app.hubspot.control.fault({ on, times: 0, do: { hang: 'before-create' } })
+      await uploadFile(app)
+
+      await disconnectPortal(app.deps, PORTAL, by)
+      await untilErased(app)
+
+      const [row] = await app.query<{ seconds: number }>(
+        `SELECT extract(epoch FROM "erasedAt" - "disconnectedAt")::float8 AS seconds FROM "Portal"`,
+      )
+      // The promise itself is a minute, by the database's clock.
+      expect(row?.seconds).toBeLessThan(60)
+      expect(await app.storedFiles()).toEqual([])
+    },
+    SLOW_MS,
+  )
+})
+
+describe('a disconnection of a connection that was replaced meanwhile', () => {
+  it('does nothing to the new one', async () => {
+    const app = await testApp({ work: false })
+    const { version } = await app.deps.tokens.read(PORTAL, 'check')
+    await app.install()
+
+    const isEnded = await disconnectPortal(app.deps, PORTAL, { ...by, tokenVersion: version })
+
+    expect([isEnded, (await portalRow(app))?.status]).toEqual([false, 'connected'])
+    expect(await app.query('SELECT 1 FROM "Grant" WHERE "endedAt" IS NULL')).toHaveLength(1)
+  })
+
+  it(
+    'leaves nobody signed in who was so for the receipt of the one before',
+    async () => {
+      const app = await testApp()
+      const former = openBrowser(app)
+      await former.install()
+      const page = await former.go('/settings/disconnect')
+      await former.post('/settings/disconnect', page)
+      await untilErased(app)
+
+      await openBrowser(app).install()
+
+      expect((await former.go('/settings')).status).toBe(401)
+      expect((await former.post('/settings/disconnect', page)).status).toBe(403)
+      expect((await portalRow(app))?.status).toBe('connected')
+    },
+    SLOW_MS,
+  )
+})
+
+describe('a portal with very many waiting imports', () => {
+  it(
+    'is disconnected as well, and holds up nobody’s sweep',
+    async () => {
+      const app = await testApp({ work: false })
+      const { body } = await uploadFile(app)
+      await app.query(
+        `WITH made AS (
+         INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason")
+         SELECT 'imp_' || lpad(to_hex(n), 32, '0'), "portalId", "partnerId", "name", "request", 'held', 'reconnect'
+         FROM "Import", generate_series(1, 20000) n WHERE "id" = $1 RETURNING "id")
+       INSERT INTO "ImportPart" ("id", "importId", "position") SELECT 'par_' || "id", "id", 0 FROM made`,
+        [body.id],
+      )
+
+      await disconnectPortal(app.deps, PORTAL, by)
+
+      expect(await app.query(`SELECT "state", count(*)::int FROM "Import" GROUP BY 1`)).toEqual([
+        { state: 'canceled', count: 20_001 },
+      ])
+      expect(await app.query(`SELECT 1 FROM "ImportEvent" WHERE "type" = 'canceled'`)).toHaveLength(20_001)
+    },
+    SLOW_MS,
+  )
+})
+
+describe('row errors that come after the end', () => {
+  it(
+    'are not kept',
+    async () => {
+      const app = await testApp()
+      app.hubspot.control.fault({ on: 'errors', do: { slowMs: 3_000 } })
+      await uploadFile(app, { file: contactsCsv(3, 2) })
+      await until(
+        () => app.hubspot.control.requests().filter(({ path }) => path.endsWith('/errors')),
+        (calls) => calls.length === 1,
+      )
+
+      await disconnectPortal(app.deps, PORTAL, by)
+      await untilErased(app)
+      await until(
+        () => app.hubspot.control.requests().filter(({ path, status }) => path.endsWith('/errors') && status === 200),
+        (calls) => calls.length === 1,
+      )
+      await until(
+        () => app.query(`SELECT 1 FROM pgboss.job WHERE name = 'track-portal' AND state = 'active'`),
+        (jobs) => jobs.length === 0,
+      )
+
+      expect(await app.query('SELECT 1 FROM "RowError"')).toEqual([])
+    },
+    SLOW_MS,
+  )
+})
+
 describe('a disconnection whose process is killed', () => {
   it(
     'anywhere is finished by the next one, and the receipt tells the whole of it',

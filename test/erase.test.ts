@@ -32,6 +32,15 @@ const quotes = async (app: TestApp) =>
   (await app.query(`SELECT 1 FROM "RowError" WHERE "value" IS NOT NULL OR "message" <> "code"`)).length
 const count = async (app: TestApp, table: string) => (await app.query(`SELECT 1 FROM "${table}"`)).length
 
+const disconnect = (app: TestApp) => app.deps.portals.beginDisconnect(PORTAL, { actor: 'operator', why: 'a test' })
+
+/** The portal as it was disconnected. */
+async function left(app: TestApp) {
+  const portal = await app.deps.portals.findUnerased(PORTAL)
+  if (!portal) throw new Error('not disconnected')
+  return portal
+}
+
 describe('forgetting a contact', () => {
   it('erases the files of the portal’s imports, and of their row errors all but the place and the code', async () => {
     const app = await appWithPortals()
@@ -200,6 +209,7 @@ describe('erasing a portal', () => {
         [portalId],
       )
     }
+    await disconnect(app)
     return app
   }
 
@@ -207,21 +217,21 @@ describe('erasing a portal', () => {
     const app = await filledApp()
     const bytes = 3 * Buffer.byteLength('email\nada@example.com\n')
 
-    const erased = await erasePortal(app.deps, PORTAL)
+    const erased = await erasePortal(app.deps, await left(app))
 
     expect(erased).toEqual({ files: 3, bytes, rowErrors: 6, templates: 1 })
     expect(await app.storedFiles()).toHaveLength(3)
     expect(await count(app, 'RowError')).toBe(6)
-    const left = `SELECT "portalId" FROM "Template" UNION ALL SELECT "portalId" FROM "IdempotencyKey"
+    const keptBy = `SELECT "portalId" FROM "Template" UNION ALL SELECT "portalId" FROM "IdempotencyKey"
       UNION ALL SELECT DISTINCT i."portalId" FROM "ImportFile" f JOIN "Import" i ON i."id" = f."importId" WHERE f."storeKey" IS NOT NULL`
-    expect(await app.query(left)).toEqual(Array.from({ length: 3 }, () => ({ portalId: OTHER_PORTAL })))
+    expect(await app.query(keptBy)).toEqual(Array.from({ length: 3 }, () => ({ portalId: OTHER_PORTAL })))
   })
 
   it('finds nothing the second time', async () => {
     const app = await filledApp()
-    await erasePortal(app.deps, PORTAL)
+    await erasePortal(app.deps, await left(app))
 
-    const erased = await erasePortal(app.deps, PORTAL)
+    const erased = await erasePortal(app.deps, await left(app))
 
     expect(erased).toEqual({ files: 0, bytes: 0, rowErrors: 0, templates: 0 })
     expect(await app.storedFiles()).toHaveLength(3)
@@ -231,9 +241,9 @@ describe('erasing a portal', () => {
     const app = await filledApp()
 
     const erased = await Promise.all([
-      erasePortal(app.deps, PORTAL),
-      erasePortal(app.deps, PORTAL),
-      erasePortal(app.deps, PORTAL),
+      erasePortal(app.deps, await left(app)),
+      erasePortal(app.deps, await left(app)),
+      erasePortal(app.deps, await left(app)),
     ])
 
     const total = (what: 'files' | 'rowErrors' | 'templates') => erased.reduce((sum, one) => sum + one[what], 0)
@@ -242,13 +252,44 @@ describe('erasing a portal', () => {
 
   it('deletes more than fits into a batch', async () => {
     const app = await appWithPortals()
+    await disconnect(app)
     await storeImport(app, { state: 'done', rowErrors: 12_000 })
     for (let i = 0; i < 205; i++) await storeImport(app, { state: 'done' })
 
-    const erased = await erasePortal(app.deps, PORTAL)
+    const erased = await erasePortal(app.deps, await left(app))
 
     expect(erased).toMatchObject({ files: 206, rowErrors: 12_000 })
     expect(await app.storedFiles()).toEqual([])
+  })
+
+  it('deletes nothing of a connection that was made since, when a run that was paused goes on', async () => {
+    const app = await filledApp()
+    const before = await left(app)
+    await app.deps.portals.recordErased(before, {})
+    await app.install()
+    await storeImport(app, { state: 'accepted', rowErrors: 1 })
+    const [files, rowErrors] = [await app.storedFiles(), await count(app, 'RowError')]
+
+    const erased = await erasePortal(app.deps, before)
+    await app.deps.disconnections.leaveOpen(before)
+
+    expect(erased).toEqual({ files: 0, bytes: 0, rowErrors: 0, templates: 0 })
+    expect([await app.storedFiles(), await count(app, 'RowError')]).toEqual([files, rowErrors])
+  })
+
+  it('leaves nothing of what HubSpot quoted about its rows', async () => {
+    const app = await filledApp()
+    const problem = { code: 'hubspot_refused', detail: 'Row 3 ada@example.com is not valid', correlationId: null }
+    await app.query('UPDATE "Import" SET "problem" = $1', [JSON.stringify(problem)])
+    await app.query(
+      `INSERT INTO "ImportEvent" ("importId", "type", "detail") SELECT "id", 'held', '{"why": "ada@example.com"}' FROM "Import"`,
+    )
+
+    await erasePortal(app.deps, await left(app))
+
+    const quoted = await app.query(`SELECT 1 FROM "Import" i JOIN "ImportEvent" e ON e."importId" = i."id"
+      WHERE i."portalId" = '${PORTAL}' AND (i."problem"::text LIKE '%ada@%' OR e."detail"::text LIKE '%ada@%')`)
+    expect(quoted).toEqual([])
   })
 
   it('says so when a file cannot be removed, and deletes the rest the next time', async () => {
@@ -257,9 +298,9 @@ describe('erasing a portal', () => {
       throw new Error('the disk fails')
     }
 
-    await expect(erasePortal({ ...app.deps, files: { remove: failing } }, PORTAL)).rejects.toThrow('the disk fails')
+    await expect(erasePortal({ ...app.deps, files: { remove: failing } }, await left(app))).rejects.toThrow('the disk fails')
 
     expect(await app.storedFiles()).toHaveLength(6)
-    expect(await erasePortal(app.deps, PORTAL)).toMatchObject({ files: 3, rowErrors: 6 })
+    expect(await erasePortal(app.deps, await left(app))).toMatchObject({ files: 3, rowErrors: 6 })
   })
 })

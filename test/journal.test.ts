@@ -79,6 +79,21 @@ describe('HubSpot’s journal', () => {
     expect(ended).toEqual({ actor: 'hubspot', portalId: PORTAL })
   })
 
+  it('is not held up by a portal whose tokens cannot be opened', async () => {
+    const { app } = await journalApp()
+    await app.sweep()
+    await app.install()
+    await app.query(`UPDATE "Portal" SET "dataKey" = substr("dataKey", 1, length("dataKey") - 4) || 'AAAA'`)
+    await app.install(OTHER_PORTAL)
+    app.hubspot.control.uninstall(PORTAL)
+    app.hubspot.control.uninstall(OTHER_PORTAL)
+
+    await app.sweep()
+
+    expect((await app.deps.portals.list()).map(({ status }) => status)).toEqual(['disconnected', 'disconnected'])
+    expect(await position(app)).toBe(lastOffset(app))
+  })
+
   it('has the uninstall of a portal that we know confirmed, once', async () => {
     const { app, confirmed, follow } = await journalApp()
     app.hubspot.control.appendJournal(uninstall())
@@ -279,7 +294,8 @@ describe('HubSpot’s journal', () => {
     app.hubspot.control.fault({ on: 'token', do: { status: 400, body: { error: 'invalid_client', message: 'test-secret' } } })
     await follow({ journal: createJournal(app.config) })
 
-    expect(said).toHaveLength(3)
+    // The last one twice: it is an alarm of the operator’s as well.
+    expect(said).toHaveLength(4)
     expect(said.join()).not.toMatch(/test-secret|Bearer|batches|http/)
   })
 })

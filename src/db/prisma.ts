@@ -10,6 +10,8 @@ export type { Prisma }
 const CONNECT_TIMEOUT_MS = 5_000
 /** A statement that hangs must not hold one of the pool's connections for ever. */
 const STATEMENT_TIMEOUT_MS = 10_000
+/** Shorter than others wait for a lock. */
+const IDLE_TIMEOUT_MS = 3_000
 
 // Prisma compiles queries by a WebAssembly module. V8's optimizing compiler would spend 40 MB on it, for plans that are made
 // once and then cached.
@@ -23,6 +25,8 @@ export function openDatabase(connectionString: string, maxConnections = 10): Dat
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: STATEMENT_TIMEOUT_MS / 2,
+    // A process that is paused in the middle of a transaction must not keep its locks: the audit trail has one for all.
+    idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS,
     application_name: 'importal',
   })
   // Other messages quote the lines of code around a query, and its values among them.

@@ -70,7 +70,9 @@ export function createJournal({ hubspot }: Pick<Config, 'hubspot'>) {
     const { status, error } = parseBody(RefusalBody, answer.body) ?? {}
     const isDenied = answer.status === 403 || status === 'BAD_SCOPES' || error === 'invalid_scope'
     if (isDenied) denials += 1
-    return new AppError(isDenied ? 'scope_missing' : 'hubspot_unavailable', { context: { step, status: answer.status } })
+    const isOurs = error === 'invalid_client' || /^BAD_CLIENT_/.test(status ?? '')
+    const code = isDenied ? 'scope_missing' : isOurs ? 'oauth_misconfigured' : 'hubspot_unavailable'
+    return new AppError(code, { context: { step, status: answer.status } })
   }
 
   function toEntry(step: string, answer: Answer): JournalEntry | undefined {
@@ -116,6 +118,7 @@ export function createJournal({ hubspot }: Pick<Config, 'hubspot'>) {
       const url = URL.canParse(text) ? new URL(text) : undefined
       if (url?.protocol !== 'https:' && url?.origin !== new URL(hubspot.apiUrl).origin) return undefined
       const answer = await ask('read', { url, method: 'GET' })
+      if (answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status)) return undefined
       if (answer.status !== 200) throw new AppError('hubspot_unavailable', { context: { step: 'read', status: answer.status } })
       return parseBody(BatchBody, answer.body)?.journalEvents
     },

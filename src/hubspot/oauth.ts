@@ -197,6 +197,7 @@ function toAppError(thrown: unknown, grantCode: 'oauth_code_refused' | 'hubspot_
     return new AppError('oauth_misconfigured', { context })
   if (status === 'BAD_AUTH_CODE' || status === 'BAD_CODE_VERIFIER') return new AppError('oauth_code_refused', { context })
   if (error === 'invalid_grant') return new AppError(grantCode, { context })
+  if (output?.statusCode === 404) return new AppError('hubspot_path_unknown', { context })
   // A success that was no JSON ends up here as well: the library takes nothing else.
   if (output?.statusCode === 406 && grantCode === 'oauth_code_refused') return new AppError('oauth_answer_invalid', { context })
   return new AppError('hubspot_unavailable', { context })

@@ -1,27 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError } from '../errors.js'
-import type { HubSpot } from '../hubspot/hubspot.js'
-import type { OAuth } from '../hubspot/oauth.js'
 import type { Log } from '../log.js'
-import type { Actor, AuditStore } from '../portals/audit-store.js'
+import type { AuditStore } from '../portals/audit-store.js'
 import type { DataKeyStore } from '../portals/data-key-store.js'
-import type { PortalStore, Unerased } from '../portals/portal-store.js'
-import type { TokenSet, TokenStore } from '../portals/token-store.js'
+import type { Disconnection, PortalStore } from '../portals/portal-store.js'
 import type { Queue } from '../queue/queue.js'
-import type { Secret } from '../secret.js'
 import type { DisconnectionStore, KeptData } from './disconnection-store.js'
 import { erasePortal } from './erase.js'
+import { leaveHubSpot, type Told } from './leave-hubspot.js'
 import { disconnectPortalJob } from './portal-jobs.js'
-import { reconcileOnce } from './reconcile.js'
 
-/** Tokens must be destroyed within a minute: what is on the wire gets this much of it to end … */
-const SENDING_ENDS_WITHIN_MS = 20_000
-/** … HubSpot this much to be told … */
-const TELL_AGAIN_AFTER_MS = [0, 1_000, 4_000]
-/** … and whoever finds them still there by then destroys them without any further ado. */
+/** Tokens that are still there so long after a disconnection are destroyed without any further ado. */
 const DESTROY_AFTER_SECONDS = 40
-/** Started later than this, nobody is waited for any more. */
-const LATE_SECONDS = 15
 const LOOK_AGAIN_MS = 200
 
 type Begin = {
@@ -32,13 +21,9 @@ type Begin = {
 }
 
 type Finish = Parameters<typeof erasePortal>[0] &
-  Omit<Parameters<typeof reconcileOnce>[0], 'accessToken'> & {
+  Parameters<typeof leaveHubSpot>[0] & {
     portals: Pick<PortalStore, 'findUnerased' | 'recordErased'>
     disconnections: Pick<DisconnectionStore, 'cancelWaiting' | 'countSending' | 'leaveOpen' | 'countKept'>
-    tokens: Pick<TokenStore, 'read'>
-    dataKeys: Pick<DataKeyStore, 'destroy'>
-    hubspot: Pick<HubSpot, 'uninstall'>
-    oauth: Pick<OAuth, 'refresh' | 'revoke'>
     audit: Pick<AuditStore, 'record' | 'findSince'>
   }
 
@@ -49,7 +34,7 @@ type Finish = Parameters<typeof erasePortal>[0] &
 export async function disconnectPortal(
   { portals, disconnections, queue, log }: Begin,
   portalId: string,
-  by: { actor: Actor; why: string; sessionHash?: Buffer | undefined },
+  by: Disconnection,
 ): Promise<boolean> {
   const isEnded = await portals.beginDisconnect(portalId, by)
   if (!isEnded) return false
@@ -114,15 +99,15 @@ export async function finishDisconnect(deps: Finish, portalId: string): Promise<
   const { disconnectedAt } = portal
 
   await disconnections.cancelWaiting()
-  const told = (await audit.findSince(portalId, 'portal_left', disconnectedAt)) ?? (await leave(deps, portal))
+  const told = (await audit.findSince(portalId, 'portal_left', disconnectedAt)) ?? (await leaveHubSpot(deps, portal))
   await disconnections.cancelWaiting()
-  await disconnections.leaveOpen(portalId)
+  await disconnections.leaveOpen(portal)
   // Counted before the first deletion, so that a run that takes over from a dead one tells the whole of it.
   const known = await audit.findSince(portalId, 'portal_erasing', disconnectedAt)
   const kept = known ?? { ...(await disconnections.countKept(portalId)) }
   if (!known) await audit.record({ actor: 'importal', action: 'portal_erasing', portalId, detail: kept })
-  await erasePortal(deps, portalId)
-  await portals.recordErased(portalId, { ...told, ...kept })
+  await erasePortal(deps, portal)
+  await portals.recordErased(portal, { ...told, ...kept })
   log.info({ portalId, ...told, ...kept }, 'everything kept of a disconnected portal is deleted')
 }
 
@@ -138,63 +123,4 @@ export async function destroyOverdueTokens({
     await dataKeys.destroy(portalId, version)
     log.warn({ portalId }, 'destroyed the tokens of a portal whose disconnection was not finished in time')
   }
-}
-
-type Told = { toldHubSpot: 'uninstalled' | 'was gone already' | 'could not be reached' }
-
-/** Takes leave of HubSpot and destroys the tokens. */
-async function leave(deps: Finish, portal: Unerased): Promise<Told> {
-  const { portalId } = portal
-  const { tokens, dataKeys, audit, log } = deps
-  const stored = await tokens.read(portalId, 'disconnect').catch((error: unknown) => {
-    // Destroyed before, or never to be opened again: there is nothing to say it with.
-    if (error instanceof AppError && ['portal_disconnected', 'seal_broken'].includes(error.code)) return undefined
-    throw error
-  })
-  const toldHubSpot = stored ? await takeOut(deps, portal, stored) : 'was gone already'
-  if (stored) await dataKeys.destroy(portalId, stored.version)
-  if (toldHubSpot === 'could not be reached')
-    log.error({ portalId }, 'HubSpot could not be told of a disconnection: the app is still listed in that portal')
-  await audit.record({ actor: 'importal', action: 'portal_left', portalId, detail: { toldHubSpot } })
-  return { toldHubSpot }
-}
-
-async function takeOut(deps: Finish, portal: Unerased, stored: TokenSet): Promise<Told['toldHubSpot']> {
-  const { log } = deps
-  const { portalId } = portal
-  let isTokenGood = stored.secondsLeft > 60
-  for (const [attempt, waitMs] of TELL_AGAIN_AFTER_MS.entries()) {
-    await sleep(waitMs)
-    try {
-      // Not stored any more: it is used up within seconds, and nothing may come after the last version.
-      const accessToken = isTokenGood ? stored.accessToken : (await deps.oauth.refresh(stored.refreshToken)).accessToken
-      if (attempt === 0) await letSendingEnd(deps, portal, accessToken)
-      await deps.hubspot.uninstall(accessToken)
-      await deps.oauth.revoke(stored.refreshToken).catch((error: unknown) => {
-        log.warn({ err: error, portalId }, 'the refresh token could not be revoked; it ended with the app')
-      })
-      return 'uninstalled'
-    } catch (error) {
-      const code = error instanceof AppError ? error.code : 'internal'
-      if (code === 'portal_disconnected') return 'was gone already'
-      // Only the refresh token's refusal says that our access is gone.
-      if (code === 'token_refused') isTokenGood = false
-      log.warn({ err: error, portalId, code }, 'HubSpot could not be told of a disconnection')
-    }
-  }
-  await deps.oauth.revoke(stored.refreshToken).catch(() => undefined)
-  return 'could not be reached'
-}
-
-/** An import whose last bytes are out may still be answered; one whose answer was lost may be in the list. */
-async function letSendingEnd(deps: Finish, { portalId, seconds }: Unerased, accessToken: Secret): Promise<void> {
-  const { disconnections, log } = deps
-  for (let waitedMs = 0; seconds < LATE_SECONDS && waitedMs < SENDING_ENDS_WITHIN_MS; waitedMs += LOOK_AGAIN_MS) {
-    if ((await disconnections.countSending(portalId)) === 0) break
-    await sleep(LOOK_AGAIN_MS)
-  }
-  const use = <T>(_portalId: string, _purpose: string, call: (token: Secret) => Promise<T>) => call(accessToken)
-  await reconcileOnce({ ...deps, accessToken: { use } }, portalId).catch((error: unknown) =>
-    log.warn({ err: error, portalId }, 'HubSpot’s list of imports could not be read before the portal was left'),
-  )
 }

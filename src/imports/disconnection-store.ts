@@ -1,4 +1,5 @@
 import type { Database } from '../db/prisma.js'
+import type { Unerased } from '../portals/portal-store.js'
 import { type Problem, recordEvent } from './import-store.js'
 
 /** What a disconnected portal's imports came to, and what was kept of them. */
@@ -22,6 +23,8 @@ const LEFT_OPEN: Problem = {
   correlationId: null,
 }
 
+const CANCELED_AT_ONCE = 1_000
+
 export type DisconnectionStore = ReturnType<typeof createDisconnectionStore>
 
 /** What becomes of the imports of portals that were disconnected. */
@@ -29,17 +32,35 @@ export function createDisconnectionStore(prisma: Database) {
   return {
     /** Cancels whatever HubSpot certainly has not got; in all disconnected portals, so that what comes late is met as well. */
     async cancelWaiting(): Promise<void> {
+      for (let canceled = CANCELED_AT_ONCE; canceled === CANCELED_AT_ONCE; ) {
+        canceled = await prisma.$executeRaw`
+          WITH canceled AS (
+            UPDATE "Import" SET "state" = 'canceled', "reason" = NULL, "problem" = ${JSON.stringify(CANCELED)}::jsonb,
+              "finishedAt" = now(), "updatedAt" = now()
+            WHERE "state" IN ('accepted', 'held') AND "id" IN (
+              SELECT i."id" FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'disconnected'
+              WHERE i."state" IN ('accepted', 'held') ORDER BY i."id" LIMIT ${CANCELED_AT_ONCE} FOR UPDATE OF i)
+            RETURNING "id"
+          )
+          INSERT INTO "ImportEvent" ("importId", "type", "detail")
+          SELECT "id", 'canceled', ${JSON.stringify({ why: CANCELED.code })}::jsonb FROM canceled`
+      }
+      await this.cancelSubmitting()
+    },
+
+    /** Takes back what is being submitted and has not let its last bytes go. */
+    async cancelSubmitting(): Promise<void> {
       await prisma.$transaction(async (tx) => {
         // Taken first, and read afterwards: a commit that was under way is over by the time its part is looked at.
         const taken = await tx.$queryRaw<{ id: string }[]>`
           SELECT i."id" FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'disconnected'
-          WHERE i."state" IN ('accepted', 'held', 'submitting') FOR UPDATE OF i`
+          WHERE i."state" = 'submitting' ORDER BY i."id" LIMIT ${CANCELED_AT_ONCE} FOR UPDATE OF i`
         const canceled = await tx.$queryRaw<{ id: string }[]>`
-          UPDATE "Import" i SET "state" = 'canceled', "reason" = NULL, "problem" = ${JSON.stringify(CANCELED)}::jsonb,
+          UPDATE "Import" i SET "state" = 'canceled', "problem" = ${JSON.stringify(CANCELED)}::jsonb,
             "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL, "finishedAt" = now(), "updatedAt" = now()
           FROM "ImportPart" part
-          WHERE i."id" = ANY(${taken.map(({ id }) => id)}) AND part."importId" = i."id" AND part."position" = 0
-            AND (i."state" IN ('accepted', 'held') OR (i."state" = 'submitting' AND part."committedAt" IS NULL))
+          WHERE i."id" = ANY(${taken.map(({ id }) => id)}) AND i."state" = 'submitting'
+            AND part."importId" = i."id" AND part."position" = 0 AND part."committedAt" IS NULL
           RETURNING i."id"`
         for (const { id } of canceled) await recordEvent(tx, id, 'canceled', { why: CANCELED.code })
       })
@@ -51,12 +72,14 @@ export function createDisconnectionStore(prisma: Database) {
     },
 
     /** Nothing more can be learnt of what HubSpot has, or may have: a person must look there. */
-    async leaveOpen(portalId: string): Promise<void> {
+    async leaveOpen({ portalId, disconnectedAt }: Unerased): Promise<void> {
       await prisma.$transaction(async (tx) => {
         const left = await tx.$queryRaw<{ id: string }[]>`
           UPDATE "Import" SET "state" = 'needs_review', "problem" = ${JSON.stringify(LEFT_OPEN)}::jsonb,
             "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL, "pollAt" = NULL, "updatedAt" = now()
           WHERE "portalId" = ${portalId} AND "state" IN ('submitting', 'ambiguous', 'submitted', 'processing')
+            AND EXISTS (SELECT 1 FROM "Portal" p WHERE p."id" = ${portalId} AND p."status" = 'disconnected'
+                          AND p."erasedAt" IS NULL AND p."disconnectedAt" = ${disconnectedAt})
           RETURNING "id"`
         for (const { id } of left) await recordEvent(tx, id, 'needs_review', { why: LEFT_OPEN.code })
       })

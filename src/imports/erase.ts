@@ -1,5 +1,6 @@
 import type { FileStore } from '../files/file-store.js'
 import type { Log } from '../log.js'
+import type { Unerased } from '../portals/portal-store.js'
 import type { ErasureStore, KeptFile } from './erasure-store.js'
 
 /** What one sweep erases at most, so that what else is swept does not wait for long. */
@@ -21,6 +22,7 @@ export async function eraseFlagged(deps: Deps & { log: Log }): Promise<void> {
     try {
       const { files } = await removeFiles(deps, await deps.erasures.listFilesOfImport(importId))
       const rowErrors = await inBatches((limit) => deps.erasures.blankRowErrors(importId, limit))
+      await deps.erasures.blankWords(importId)
       await deps.erasures.recordErased(importId)
       deps.log.info({ importId, files, rowErrors }, 'erased an import’s rows, for a contact to be forgotten')
     } catch (error) {
@@ -33,19 +35,20 @@ export async function eraseFlagged(deps: Deps & { log: Log }): Promise<void> {
  * Deletes all that a portal’s partners sent and all that was found in it: files, findings, row errors, templates and
  * idempotency keys. May be run again, and by several at once; a failure leaves the rest for the next run.
  */
-export async function erasePortal(deps: Deps, portalId: string): Promise<Erased> {
+export async function erasePortal(deps: Deps, portal: Unerased): Promise<Erased> {
   const { erasures } = deps
   const removed = { files: 0, bytes: 0 }
   for (;;) {
-    const batch = await erasures.listFilesOfPortal(portalId, FILES_A_BATCH)
+    const batch = await erasures.listFilesOfPortal(portal, FILES_A_BATCH)
     if (batch.length === 0) break
     const { files, bytes } = await removeFiles(deps, batch)
     removed.files += files
     removed.bytes += bytes
   }
-  const rowErrors = await inBatches((limit) => erasures.deleteRowErrors(portalId, limit))
-  const templates = await inBatches((limit) => erasures.deleteTemplates(portalId, limit))
-  await inBatches((limit) => erasures.deleteIdempotencyKeys(portalId, limit))
+  const rowErrors = await inBatches((limit) => erasures.deleteRowErrors(portal, limit))
+  const templates = await inBatches((limit) => erasures.deleteTemplates(portal, limit))
+  await inBatches((limit) => erasures.deleteIdempotencyKeys(portal, limit))
+  await erasures.blankWordsOfPortal(portal)
   return { ...removed, rowErrors, templates }
 }
 

@@ -1,9 +1,13 @@
 import type { Database, Transaction } from '../db/prisma.js'
+import type { Unerased } from '../portals/portal-store.js'
 
 /** A stored file whose bytes are still there. */
 export type KeptFile = { id: string; storeKey: string; bytes: number }
 
 const ENDED = ['done', 'failed', 'canceled', 'needs_review']
+/** Problems, and kinds of events, that are told in HubSpot's words. */
+const QUOTING = ['hubspot_refused', 'scope_missing']
+const TOLD = ['held', 'failed']
 
 /**
  * Columns of contacts, or of what is linked to contacts by something of theirs, such as the e-mail address: by id or by
@@ -29,6 +33,7 @@ export function createErasureStore(prisma: Database) {
           WHERE i."portalId" = ANY(${portalIds}) AND NOT i."eraseAtEnd"
             AND (i."state" <> ALL(${ENDED})
               OR EXISTS (SELECT 1 FROM "ImportFile" f WHERE f."importId" = i."id" AND f."storeKey" IS NOT NULL)
+              OR i."problem"->>'code' = ANY(${QUOTING})
               OR EXISTS (SELECT 1 FROM "RowError" e WHERE e."importId" = i."id" AND (e."value" IS NOT NULL OR e."message" <> e."code")))
             AND jsonb_path_exists(i."request", ${MAPS_CONTACTS}::jsonpath)
           ORDER BY i."id" FOR UPDATE)`
@@ -54,8 +59,10 @@ export function createErasureStore(prisma: Database) {
       return keptFiles(await prisma.importFile.findMany({ where: { importId, storeKey: { not: null } }, select: FILE }))
     },
 
-    async listFilesOfPortal(portalId: string, limit: number): Promise<KeptFile[]> {
-      const where = { import: { portalId }, storeKey: { not: null } }
+    /** Of a portal that is still as disconnected as it was: nothing of a connection made since. */
+    async listFilesOfPortal({ portalId, disconnectedAt }: Unerased, limit: number): Promise<KeptFile[]> {
+      const portal = { status: 'disconnected', erasedAt: null, disconnectedAt }
+      const where = { import: { portalId, portal }, storeKey: { not: null } }
       return keptFiles(await prisma.importFile.findMany({ where, take: limit, select: FILE }))
     },
 
@@ -72,24 +79,55 @@ export function createErasureStore(prisma: Database) {
           SELECT "id" FROM "RowError" WHERE "importId" = ${importId} AND ("value" IS NOT NULL OR "message" <> "code") LIMIT ${limit})`
     },
 
+    /** HubSpot's words about an import may quote a row: of them the code is left. */
+    async blankWords(importId: string): Promise<void> {
+      await prisma.$transaction([
+        prisma.$executeRaw`
+          UPDATE "Import" SET "problem" = jsonb_set("problem", '{detail}', "problem"->'code')
+          WHERE "id" = ${importId} AND "problem"->>'code' = ANY(${QUOTING})`,
+        prisma.$executeRaw`UPDATE "ImportEvent" SET "detail" = "detail" - 'why' WHERE "importId" = ${importId} AND "type" = ANY(${TOLD})`,
+      ])
+    },
+
+    /** The same for all imports of a portal that has left. */
+    async blankWordsOfPortal({ portalId, disconnectedAt }: Unerased): Promise<void> {
+      await prisma.$executeRaw`
+        WITH ended AS (
+          SELECT i."id" FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'disconnected' AND p."erasedAt" IS NULL
+          WHERE i."portalId" = ${portalId} AND p."disconnectedAt" = ${disconnectedAt}
+        ), blanked AS (
+          UPDATE "ImportEvent" e SET "detail" = e."detail" - 'why' FROM ended
+          WHERE e."importId" = ended."id" AND e."type" = ANY(${TOLD}) AND e."detail" ? 'why'
+        )
+        UPDATE "Import" i SET "problem" = jsonb_set(i."problem", '{detail}', i."problem"->'code') FROM ended
+        WHERE i."id" = ended."id" AND i."problem"->>'code' = ANY(${QUOTING})`
+    },
+
     /** Deletes up to `limit` findings and row errors of a portal; resolves to how many. */
-    async deleteRowErrors(portalId: string, limit: number): Promise<number> {
+    async deleteRowErrors({ portalId, disconnectedAt }: Unerased, limit: number): Promise<number> {
       return prisma.$executeRaw`
         DELETE FROM "RowError" WHERE "id" IN (
-          SELECT e."id" FROM "RowError" e JOIN "Import" i ON i."id" = e."importId" WHERE i."portalId" = ${portalId} LIMIT ${limit})`
+          SELECT e."id" FROM "RowError" e JOIN "Import" i ON i."id" = e."importId"
+          JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'disconnected' AND p."erasedAt" IS NULL
+          WHERE i."portalId" = ${portalId} AND p."disconnectedAt" = ${disconnectedAt} LIMIT ${limit})`
     },
 
     /** Deletes up to `limit` templates of a portal; resolves to how many. */
-    async deleteTemplates(portalId: string, limit: number): Promise<number> {
+    async deleteTemplates({ portalId, disconnectedAt }: Unerased, limit: number): Promise<number> {
       return prisma.$executeRaw`
-        DELETE FROM "Template" WHERE "id" IN (SELECT "id" FROM "Template" WHERE "portalId" = ${portalId} LIMIT ${limit})`
+        DELETE FROM "Template" WHERE "id" IN (
+          SELECT t."id" FROM "Template" t
+          JOIN "Portal" p ON p."id" = t."portalId" AND p."status" = 'disconnected' AND p."erasedAt" IS NULL
+          WHERE t."portalId" = ${portalId} AND p."disconnectedAt" = ${disconnectedAt} LIMIT ${limit})`
     },
 
     /** Deletes up to `limit` idempotency keys that were used for a portal; resolves to how many. */
-    async deleteIdempotencyKeys(portalId: string, limit: number): Promise<number> {
+    async deleteIdempotencyKeys({ portalId, disconnectedAt }: Unerased, limit: number): Promise<number> {
       return prisma.$executeRaw`
         DELETE FROM "IdempotencyKey" WHERE ("partnerId", "portalId", "keyHash") IN (
-          SELECT "partnerId", "portalId", "keyHash" FROM "IdempotencyKey" WHERE "portalId" = ${portalId} LIMIT ${limit})`
+          SELECT k."partnerId", k."portalId", k."keyHash" FROM "IdempotencyKey" k
+          JOIN "Portal" p ON p."id" = k."portalId" AND p."status" = 'disconnected' AND p."erasedAt" IS NULL
+          WHERE k."portalId" = ${portalId} AND p."disconnectedAt" = ${disconnectedAt} LIMIT ${limit})`
     },
   }
 }

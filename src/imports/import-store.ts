@@ -207,28 +207,34 @@ export function createImportStore(prisma: Database) {
       return { errors, next: rows.length > limit ? String(page.at(-1)?.id) : undefined }
     },
 
-    /** Records what HubSpot reported about rows; what is recorded already stays as it is. */
+    /** Records what HubSpot reported about the rows of a running import; what is recorded already stays as it is. */
     async recordRowErrors({ id, files, request }: StoredImport, partId: string, errors: HubSpotRowError[]): Promise<void> {
       // HubSpot names a file by an id of its own: with a single file there is nothing to guess.
       const file = files.length === 1 ? (files[0]?.name ?? null) : null
       const columns = request.files.length === 1 ? (request.files[0]?.fileImportPage.columnMappings ?? []) : []
-      await prisma.rowError.createMany({
-        skipDuplicates: true,
-        data: errors.map((error) => ({
-          importId: id,
-          partId,
-          origin: 'hubspot',
-          severity: 'error',
-          code: error.errorType,
-          message: error.errorMessage ?? error.errorType,
-          file,
-          line: error.sourceData.lineNumber ?? null,
-          columnIndex: error.knownColumnNumber ?? null,
-          columnName: columns[error.knownColumnNumber ?? -1]?.columnName ?? null,
-          value: (error.invalidValueToDisplay ?? error.invalidValue)?.slice(0, 500) ?? null,
-          objectTypeId: error.objectTypeId ?? null,
-          hubspotErrorId: error.id,
-        })),
+      await prisma.$transaction(async (tx) => {
+        // Of an import that was given up meanwhile, because its portal was disconnected, nothing more is kept.
+        const running = await tx.$queryRaw<{ id: string }[]>`
+          SELECT "id" FROM "Import" WHERE "id" = ${id} AND "state" IN ('submitted', 'processing') FOR SHARE`
+        if (running.length === 0) return
+        await tx.rowError.createMany({
+          skipDuplicates: true,
+          data: errors.map((error) => ({
+            importId: id,
+            partId,
+            origin: 'hubspot',
+            severity: 'error',
+            code: error.errorType,
+            message: error.errorMessage ?? error.errorType,
+            file,
+            line: error.sourceData.lineNumber ?? null,
+            columnIndex: error.knownColumnNumber ?? null,
+            columnName: columns[error.knownColumnNumber ?? -1]?.columnName ?? null,
+            value: (error.invalidValueToDisplay ?? error.invalidValue)?.slice(0, 500) ?? null,
+            objectTypeId: error.objectTypeId ?? null,
+            hubspotErrorId: error.id,
+          })),
+        })
       })
     },
   }

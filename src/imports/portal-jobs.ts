@@ -29,6 +29,7 @@ export const disconnectPortalJob = job({
   name: 'disconnect-portal',
   payload: PortalPayload,
   oneAtATime,
+  once: true,
   concurrency: 2,
   expiresAfterSeconds: 10 * 60,
 })
@@ -38,6 +39,7 @@ export const checkAccessJob = job({
   name: 'check-access',
   payload: PortalPayload,
   oneAtATime,
+  once: true,
   concurrency: 2,
   expiresAfterSeconds: 5 * 60,
 })

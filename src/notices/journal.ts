@@ -1,6 +1,8 @@
 import { AppError } from '../errors.js'
 import type { Journal, JournalEntry } from '../hubspot/journal.js'
 import type { Log } from '../log.js'
+import type { AlarmStore } from '../portals/alarm-store.js'
+import { tellOperator } from '../portals/tell-operator.js'
 import type { JournalStore, JournalTurn } from './journal-store.js'
 import type { NoticeStore } from './notice-store.js'
 import { Uninstall } from './schema.js'
@@ -16,6 +18,7 @@ type Deps = {
   notices: Pick<NoticeStore, 'listKnown'>
   /** Lets a portal go if HubSpot itself says that our access is gone. It may be called again for the same one. */
   confirmUninstall: (portalId: string) => Promise<void>
+  alarms: Pick<AlarmStore, 'raise'>
   log: Log
 }
 
@@ -38,6 +41,7 @@ export async function followJournal(deps: Deps): Promise<void> {
     const { code, options } = error instanceof AppError ? error : new AppError('internal')
     // Scopes that the app has not got are not granted within seconds: saying it again would tell nothing new.
     if (code === 'scope_missing' && journal.denials() > 1) return
+    await tellOperator(deps, error)
     log.warn({ err: error, code, ...options.context }, 'HubSpot’s journal could not be read')
   } finally {
     await journalPosition.endTurn(turn)

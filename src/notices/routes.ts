@@ -34,6 +34,7 @@ export function noticeRoutes(deps: Deps): Router {
 /** Nobody but HubSpot gets further. What is wrong with a signature is not said. */
 function requireSignature({ config, notices }: Deps): RequestHandler {
   return async (req, _res, next) => {
+    if (req.get('x-hubspot-signature-v3') === undefined) throw new AppError('signature_invalid')
     const signed = isSigned({
       method: req.method,
       url: config.publicUrl + req.originalUrl,

@@ -4,8 +4,10 @@ import { resumeImports } from '../imports/advance.js'
 import { disconnectPortal } from '../imports/disconnect.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from '../portals/access-token.js'
+import type { AlarmStore } from '../portals/alarm-store.js'
 import type { DataKeyStore } from '../portals/data-key-store.js'
 import type { PortalStore } from '../portals/portal-store.js'
+import { tellOperator } from '../portals/tell-operator.js'
 import type { TokenStore } from '../portals/token-store.js'
 
 /** HubSpot's refresh tokens are not to die of disuse: a portal that was quiet for so long gets new tokens. */
@@ -19,6 +21,7 @@ type Deps = Parameters<typeof resumeImports>[0] &
     tokens: Pick<TokenStore, 'read'>
     dataKeys: Pick<DataKeyStore, 'destroy'>
     accessToken: Pick<AccessToken, 'renewed'>
+    alarms: Pick<AlarmStore, 'raise'>
     oauth: Pick<OAuth, 'introspect'>
     log: Log
   }
@@ -36,7 +39,11 @@ export async function checkAccess(deps: Deps, portalId: string): Promise<void> {
   if (!due) return
   const waits = due.status === 'reconnect'
   if (waits && due.reconnectDays >= GIVE_UP_DAYS) {
-    await disconnectPortal(deps, portalId, { actor: 'importal', why: `not connected again for ${GIVE_UP_DAYS} days` })
+    await disconnectPortal(deps, portalId, {
+      actor: 'importal',
+      why: `not connected again for ${GIVE_UP_DAYS} days`,
+      tokenVersion: due.tokenVersion,
+    })
     return
   }
   if (!due.hasTokens) return portals.setNextCheck(portalId)
@@ -57,11 +64,13 @@ export async function checkAccess(deps: Deps, portalId: string): Promise<void> {
 }
 
 async function settle(
-  { portals, tokens, dataKeys }: Deps,
+  deps: Deps,
   portalId: string,
   { error, waits, isActive }: { error: unknown; waits: boolean; isActive: boolean },
 ): Promise<void> {
+  const { portals, tokens, dataKeys } = deps
   const { code, options } = error instanceof AppError ? error : new AppError('internal')
+  await tellOperator(deps, error, portalId)
   if (code === 'seal_broken')
     await portals.markReconnect(portalId, Number(options.context?.version), 'the stored tokens cannot be opened')
   // Refused just now for the first time: it is looked at once more in a moment, by when this has been set already.
@@ -76,15 +85,24 @@ async function settle(
  * portal that was installed again since is left alone.
  */
 export async function confirmUninstall(deps: Deps, portalId: string): Promise<void> {
-  const { portals, tokens, oauth, log } = deps
+  const { portals, log } = deps
   const due = await portals.readCheck(portalId)
   if (!due) return
-  if (due.hasTokens) {
-    const { refreshToken } = await tokens.read(portalId, 'check')
-    if ((await oauth.introspect(refreshToken, 'refresh_token')).active) {
-      log.warn({ portalId }, 'HubSpot’s journal tells of an uninstall, but our access still holds: nothing was done')
-      return
-    }
+  if (due.hasTokens && (await isStillActive(deps, portalId))) {
+    log.warn({ portalId }, 'HubSpot’s journal tells of an uninstall, but our access still holds: nothing was done')
+    return
   }
-  await disconnectPortal(deps, portalId, { actor: 'hubspot', why: 'the app was uninstalled in HubSpot' })
+  const { tokenVersion } = due
+  await disconnectPortal(deps, portalId, { actor: 'hubspot', why: 'the app was uninstalled in HubSpot', tokenVersion })
+}
+
+/** Asked even while HubSpot moves the portal; tokens that cannot be opened are no access. */
+async function isStillActive({ tokens, oauth }: Deps, portalId: string): Promise<boolean> {
+  try {
+    const { refreshToken } = await tokens.read(portalId, 'disconnect')
+    return (await oauth.introspect(refreshToken, 'refresh_token')).active
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'seal_broken') return false
+    throw error
+  }
 }

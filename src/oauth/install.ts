@@ -6,6 +6,7 @@ import { resumeImports } from '../imports/advance.js'
 import type { SubmissionStore } from '../imports/submission-store.js'
 import type { Log } from '../log.js'
 import type { AlarmStore } from '../portals/alarm-store.js'
+import { tellOperator } from '../portals/tell-operator.js'
 import type { TokenStore } from '../portals/token-store.js'
 import type { Queue } from '../queue/queue.js'
 import type { Secret } from '../secret.js'
@@ -33,15 +34,21 @@ type Input = { code: Secret; actor: 'admin' | 'hubspot'; wantedPortalId: string 
  *   `hubspot_unavailable`
  */
 export async function completeInstall(deps: Deps, { code, actor, wantedPortalId }: Input): Promise<string> {
-  const tokens = await deps.oauth.exchangeCode(code).catch((error: unknown) => tellOperator(deps, error))
+  const tokens = await deps.oauth.exchangeCode(code).catch(async (error: unknown) => {
+    await tellOperator(deps, error)
+    throw error
+  })
   const { accessToken, refreshToken, hubId, expiresInSeconds } = tokens
   if (refreshToken === undefined) throw new AppError('oauth_answer_invalid', { context: { why: 'no refresh token' } })
 
   const token = await deps.oauth.introspect(accessToken)
   if (!token.active) throw new AppError('oauth_answer_invalid', { context: { why: 'the new token is not active' } })
   const portalId = token.hubId
-  if (hubId !== undefined && hubId !== portalId)
-    await tellOperator(deps, new AppError('oauth_portal_mismatch', { context: { hubId, portalId } }))
+  if (hubId !== undefined && hubId !== portalId) {
+    const mismatch = new AppError('oauth_portal_mismatch', { context: { hubId, portalId } })
+    await tellOperator(deps, mismatch)
+    throw mismatch
+  }
   if (wantedPortalId !== null && wantedPortalId !== portalId)
     throw new AppError('oauth_other_portal', {
       detail: `This connection was begun for account ${wantedPortalId}, but account ${portalId} was chosen at HubSpot. Nothing was changed.`,
@@ -63,21 +70,12 @@ export async function completeInstall(deps: Deps, { code, actor, wantedPortalId 
   }
   const pair = { accessToken, refreshToken, scopes, expiresInSeconds }
   await deps.tokens.connect(portalId, pair, { appId: token.appId, hubDomain: token.hubDomain, ...details }, actor)
-  await deps.alarms.end('credentials_refused')
+  await deps.alarms
+    .end('credentials_refused')
+    .catch((error: unknown) => deps.log.warn({ err: error, portalId }, 'an alarm could not be ended'))
   await resumeImports(deps, portalId)
   deps.log.info({ portalId }, 'portal connected')
   return portalId
-}
-
-/** What no admin can put right is an alarm of the operator's. */
-async function tellOperator({ alarms, log }: Deps, error: unknown): Promise<never> {
-  const { code, options } = error instanceof AppError ? error : new AppError('internal')
-  if (code === 'oauth_misconfigured') await alarms.raise('credentials_refused', { ...options.context })
-  if (code === 'oauth_portal_mismatch') {
-    log.error({ ...options.context }, 'HubSpot named two different accounts for the same tokens')
-    await alarms.raise('portal_mismatch', { ...options.context })
-  }
-  throw error
 }
 
 /** Where HubSpot wants the browser back, when that is a page of HubSpot's own; anything else would be an open redirect. */

@@ -108,14 +108,15 @@ export function createPartnerStore(prisma: Database) {
       const { partner: name, portalId, cidrs, expiresAt } = input
       const { text, keyId, secretHash, prefix, lastFour } = createKey()
       return prisma.$transaction(async (tx) => {
-        const portal = await tx.portal.findUnique({ where: { id: portalId } })
+        const [portal] = await tx.$queryRaw<{ status: string }[]>`SELECT "status" FROM "Portal" WHERE "id" = ${portalId}`
         if (!portal || portal.status === 'disconnected') return undefined
         const partner = await tx.partner.upsert({ where: { name }, create: { id: newId('prt'), name }, update: {} })
-        await tx.grant.upsert({
-          where: { partnerId_portalId: { partnerId: partner.id, portalId } },
-          create: { partnerId: partner.id, portalId },
-          update: { endedAt: null },
-        })
+        // While the portal is held it cannot be disconnected, and when it has been meanwhile no grant is made.
+        const granted = await tx.$executeRaw`
+          WITH held AS (SELECT "id" FROM "Portal" WHERE "id" = ${portalId} AND "status" <> 'disconnected' FOR SHARE)
+          INSERT INTO "Grant" ("partnerId", "portalId") SELECT ${partner.id}, "id" FROM held
+          ON CONFLICT ("partnerId", "portalId") DO UPDATE SET "endedAt" = NULL`
+        if (granted === 0) return undefined
         await tx.apiKey.create({ data: { id: keyId, partnerId: partner.id, secretHash, prefix, lastFour, cidrs, expiresAt } })
         await recordAudit(tx, { actor: 'operator', action: 'key_created', keyId, partnerId: partner.id, portalId })
         return { key: text, keyId, partnerId: partner.id, portalId }
@@ -127,8 +128,13 @@ export function createPartnerStore(prisma: Database) {
       return prisma.$transaction(async (tx) => {
         const revoked =
           await tx.$executeRaw`UPDATE "ApiKey" SET "revokedAt" = now() WHERE "id" = ${keyId} AND "revokedAt" IS NULL`
-        if (revoked > 0) await recordAudit(tx, { actor: 'operator', action: 'key_revoked', keyId })
-        return revoked > 0
+        if (revoked === 0) return false
+        const portals = await tx.$queryRaw<{ portalId: string | null; partnerId: string }[]>`
+          SELECT g."portalId", k."partnerId" FROM "ApiKey" k LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."endedAt" IS NULL
+          WHERE k."id" = ${keyId} ORDER BY 1`
+        for (const { portalId, partnerId } of portals)
+          await recordAudit(tx, { actor: 'operator', action: 'key_revoked', keyId, partnerId, ...(portalId ? { portalId } : {}) })
+        return true
       })
     },
 

@@ -1,10 +1,11 @@
 import { AppError } from '../errors.js'
-import type { OAuth } from '../hubspot/oauth.js'
+import type { Introspection, OAuth } from '../hubspot/oauth.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Secret } from '../secret.js'
 import type { AlarmStore } from './alarm-store.js'
 import type { PortalStore } from './portal-store.js'
+import { tellOperator } from './tell-operator.js'
 import type { NewTokens, TokenPurpose, TokenSet, TokenStore } from './token-store.js'
 
 /** A token is refreshed this long before it expires, so that it outlives the call it is handed to. */
@@ -72,7 +73,10 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
   }
 
   async function refresh(portalId: string, purpose: TokenPurpose, isStale: (stored: TokenSet) => boolean): Promise<TokenSet> {
-    return tokens.update(portalId, purpose, { isStale, change: (stored) => askHubSpot(portalId, purpose, stored) })
+    const newest = await tokens.update(portalId, purpose, { isStale, change: (stored) => askHubSpot(portalId, purpose, stored) })
+    // Only now: nothing may come between what HubSpot granted and its storing.
+    await alarms.end('credentials_refused').catch((error: unknown) => log.warn({ err: error }, 'an alarm could not be ended'))
+    return newest
   }
 
   /** New tokens; undefined when HubSpot refuses ours but somebody has stored newer ones meanwhile. */
@@ -83,7 +87,6 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
       if (answer.hubId !== undefined && answer.hubId !== portalId)
         throw new AppError('oauth_portal_mismatch', { context: { portalId, hubId: answer.hubId } })
       metrics.countRefresh('granted')
-      await alarms.end('credentials_refused')
       return {
         accessToken: answer.accessToken,
         refreshToken: answer.refreshToken ?? stored.refreshToken,
@@ -94,7 +97,7 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
       const code = error instanceof AppError ? error.code : 'internal'
       metrics.countRefresh(code)
       if (code === 'portal_disconnected' && (await isOvertaken(portalId, purpose, stored.version))) return undefined
-      if (error instanceof AppError) await explain(portalId, error)
+      await tellOperator({ alarms, log }, error, portalId)
       throw error
     }
   }
@@ -103,17 +106,6 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
   async function isOvertaken(portalId: string, purpose: TokenPurpose, version: number): Promise<boolean> {
     if (await portals.markReconnect(portalId, version, 'HubSpot refused the refresh token')) return false
     return (await tokens.read(portalId, purpose)).version !== version
-  }
-
-  async function explain(portalId: string, error: AppError): Promise<void> {
-    const { code, options } = error
-    if (code !== 'oauth_misconfigured' && code !== 'oauth_portal_mismatch') return
-    const isOurs = code === 'oauth_misconfigured'
-    const message = isOurs
-      ? 'HubSpot refuses our client credentials: check HUBSPOT_*'
-      : 'HubSpot answered with another portal’s tokens'
-    log.error({ err: error, portalId, ...options.context }, message)
-    await alarms.raise(isOurs ? 'credentials_refused' : 'portal_mismatch', { ...options.context })
   }
 
   /** HubSpot's refusal of the token itself. Whatever else was thrown is thrown on, what it says of the portal recorded. */
@@ -145,12 +137,19 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
   }
 
   const afterRefusal = async (portalId: string, purpose: TokenPurpose, refused: VersionedToken, expired: boolean) => {
-    if (!expired && !(await oauth.introspect(refused.accessToken)).active) {
+    if (!expired && !(await introspect(portalId, refused)).active) {
       // Unless somebody has stored newer tokens: then it was an old one that HubSpot no longer knows.
       if (await portals.markReconnect(portalId, refused.version, 'HubSpot no longer knows the access token'))
         throw new AppError('portal_disconnected', { context: { portalId } })
     }
     return renewed(portalId, purpose, refused.version)
+  }
+
+  async function introspect(portalId: string, { accessToken }: VersionedToken): Promise<Introspection> {
+    return oauth.introspect(accessToken).catch(async (error: unknown) => {
+      await tellOperator({ alarms, log }, error, portalId)
+      throw error
+    })
   }
 
   const afterSecondRefusal = async (portalId: string, refused: VersionedToken): Promise<never> => {

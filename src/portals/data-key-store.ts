@@ -53,6 +53,23 @@ export function createDataKeyStore(prisma: Database, seal: Seal) {
       return { last: rows.at(-1)?.id, rewrapped, failed }
     },
 
+    /** Up to `limit` portals whose data key does not open: each is to be connected again. */
+    async listBroken(limit: number): Promise<string[]> {
+      const broken: string[] = []
+      for (let after = ''; broken.length < limit; ) {
+        const rows = await prisma.$queryRaw<{ id: string; version: number; dataKey: string }[]>`
+          SELECT "id", "tokenVersion" AS version, "dataKey" FROM "Portal"
+          WHERE "dataKey" IS NOT NULL AND "id" > ${after} ORDER BY "id" LIMIT 1000`
+        broken.push(
+          ...rows.flatMap(({ id, version, dataKey }) => (tryRewrap(seal, dataKey, { portalId: id, version }) ? [] : [id])),
+        )
+        const last = rows.at(-1)
+        if (!last) break
+        after = last.id
+      }
+      return broken.slice(0, limit)
+    },
+
     /** How many portals' data keys each encryption key wraps. */
     async countByKey(): Promise<Record<string, number>> {
       const rows = await prisma.$queryRaw<{ id: string; count: number }[]>`

@@ -23,11 +23,28 @@ export type Portal = {
   erasedAt: Date | null
 }
 
+/**
+ * Who disconnects a portal, and why. `sessionHash`: the browser that does keeps its session, for the receipt.
+ * `tokenVersion`: only the connection that has these tokens is meant, not one made since.
+ */
+export type Disconnection = {
+  actor: Actor
+  why: string
+  sessionHash?: Buffer | undefined
+  tokenVersion?: number | undefined
+}
+
 /** A portal that was disconnected, and for how long by the database's clock. */
-export type Unerased = { portalId: string; disconnectedAt: Date; seconds: number }
+export type Unerased = { portalId: string; tokenVersion: number; disconnectedAt: Date; seconds: number }
 
 /** A portal HubSpot is to be asked about: whether our access holds, for one that is connected or was until lately. */
-export type DueCheck = { portalId: string; status: PortalStatus; hasTokens: boolean; reconnectDays: number }
+export type DueCheck = {
+  portalId: string
+  status: PortalStatus
+  tokenVersion: number
+  hasTokens: boolean
+  reconnectDays: number
+}
 
 const MAX_LISTED = 10_000
 const CHECK_EVERY_SECONDS = 15 * 60
@@ -113,7 +130,7 @@ export function createPortalStore(prisma: Database) {
 
     async readCheck(portalId: string): Promise<DueCheck | undefined> {
       const [row] = await prisma.$queryRaw<DueCheck[]>`
-        SELECT "id" AS "portalId", "status", "dataKey" IS NOT NULL AS "hasTokens",
+        SELECT "id" AS "portalId", "status", "tokenVersion", "dataKey" IS NOT NULL AS "hasTokens",
                coalesce(extract(epoch FROM now() - "reconnectSince") / 86400, 0)::float8 AS "reconnectDays"
         FROM "Portal" WHERE "id" = ${portalId} AND "status" <> 'disconnected'`
       return row
@@ -131,23 +148,22 @@ export function createPortalStore(prisma: Database) {
      * Ends a portal's connection: from here on it answers like a missing one, its partners' grants are over, its browsers
      * signed out but for the one that did it. False when it was disconnected already.
      */
-    async beginDisconnect(
-      portalId: string,
-      by: { actor: Actor; why: string; sessionHash?: Buffer | undefined },
-    ): Promise<boolean> {
+    async beginDisconnect(portalId: string, { actor, why, sessionHash, tokenVersion }: Disconnection): Promise<boolean> {
       return prisma.$transaction(async (tx) => {
+        // Locked in the order in which an upload does it.
+        await tx.$queryRaw`SELECT 1 FROM "Grant" WHERE "portalId" = ${portalId} ORDER BY "partnerId" FOR UPDATE`
         // A refresh that is under way loses its lease, and with it the right to store what it gets.
         const ended = await tx.$executeRaw`
           UPDATE "Portal" SET "status" = 'disconnected', "disconnectedAt" = now(), "erasedAt" = NULL, "updatedAt" = now(),
             "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL
-          WHERE "id" = ${portalId} AND "status" <> 'disconnected'`
+          WHERE "id" = ${portalId} AND "status" <> 'disconnected'
+            AND "tokenVersion" = coalesce(${tokenVersion ?? null}::int, "tokenVersion")`
         if (ended === 0) return false
-        const grants =
+        const grantsEnded =
           await tx.$executeRaw`UPDATE "Grant" SET "endedAt" = now() WHERE "portalId" = ${portalId} AND "endedAt" IS NULL`
-        const sessions = await tx.$executeRaw`
-          DELETE FROM "Session" WHERE "portalId" = ${portalId} AND "idHash" <> ${by.sessionHash ?? Buffer.alloc(1)}`
-        const detail = { why: by.why, grantsEnded: grants, sessionsEnded: sessions }
-        await recordAudit(tx, { actor: by.actor, action: 'portal_disconnected', portalId, detail })
+        const sessionsEnded = await tx.$executeRaw`
+          DELETE FROM "Session" WHERE "portalId" = ${portalId} AND "idHash" <> ${sessionHash ?? Buffer.alloc(1)}`
+        await recordAudit(tx, { actor, action: 'portal_disconnected', portalId, detail: { why, grantsEnded, sessionsEnded } })
         return true
       })
     },
@@ -155,14 +171,14 @@ export function createPortalStore(prisma: Database) {
     /** Disconnected portals of which something is still kept. */
     async listUnerased(): Promise<Unerased[]> {
       return prisma.$queryRaw<Unerased[]>`
-        SELECT "id" AS "portalId", "disconnectedAt", extract(epoch FROM now() - "disconnectedAt")::float8 AS seconds
+        SELECT "id" AS "portalId", "tokenVersion", "disconnectedAt", extract(epoch FROM now() - "disconnectedAt")::float8 AS seconds
         FROM "Portal" WHERE "status" = 'disconnected' AND "erasedAt" IS NULL ORDER BY "disconnectedAt" LIMIT 1000`
     },
 
     /** One of them. */
     async findUnerased(portalId: string): Promise<Unerased | undefined> {
       const [row] = await prisma.$queryRaw<Unerased[]>`
-        SELECT "id" AS "portalId", "disconnectedAt", extract(epoch FROM now() - "disconnectedAt")::float8 AS seconds
+        SELECT "id" AS "portalId", "tokenVersion", "disconnectedAt", extract(epoch FROM now() - "disconnectedAt")::float8 AS seconds
         FROM "Portal" WHERE "id" = ${portalId} AND "status" = 'disconnected' AND "erasedAt" IS NULL`
       return row
     },
@@ -173,11 +189,11 @@ export function createPortalStore(prisma: Database) {
     },
 
     /** Nothing is kept of it any more; `receipt` goes into the trail. */
-    async recordErased(portalId: string, receipt: Record<string, unknown>): Promise<void> {
+    async recordErased({ portalId, disconnectedAt }: Unerased, receipt: Record<string, unknown>): Promise<void> {
       await prisma.$transaction(async (tx) => {
         const erased = await tx.$executeRaw`
           UPDATE "Portal" SET "erasedAt" = now(), "hubDomain" = NULL, "scopes" = '{}', "missingScopes" = '{}'
-          WHERE "id" = ${portalId} AND "status" = 'disconnected' AND "erasedAt" IS NULL`
+          WHERE "id" = ${portalId} AND "status" = 'disconnected' AND "erasedAt" IS NULL AND "disconnectedAt" = ${disconnectedAt}`
         if (erased > 0) await recordAudit(tx, { actor: 'importal', action: 'portal_erased', portalId, detail: receipt })
       })
     },

@@ -176,6 +176,10 @@ export function createTokenStore(prisma: Database, seal: Seal) {
     async connect(portalId: string, tokens: NewTokens, details: PortalDetails, actor: Actor): Promise<void> {
       await prisma.$transaction(async (tx) => {
         await tx.$executeRaw`INSERT INTO "Portal" ("id") VALUES (${portalId}) ON CONFLICT DO NOTHING`
+        // Whoever was left signed in for the receipt of a disconnection is not the admin of this connection.
+        await tx.$executeRaw`
+          DELETE FROM "Session" WHERE "portalId" = ${portalId}
+            AND EXISTS (SELECT 1 FROM "Portal" p WHERE p."id" = ${portalId} AND p."status" = 'disconnected')`
         const [row] = await tx.$queryRaw<{ version: number; wasKnown: boolean }[]>`
           UPDATE "Portal" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL, "tokenVersion" = "tokenVersion" + 1,
             "missingScopes" = '{}', "pausedUntil" = NULL, "disconnectedAt" = NULL, "erasedAt" = NULL

@@ -8,6 +8,8 @@ export type JobKind<Payload> = {
   payload: z.ZodType<Payload>
   /** Jobs with the same key run one at a time, on all processes together. */
   oneAtATime?: (payload: Payload) => string
+  /** With `oneAtATime`: while one waits, another with the same key is not added. */
+  once?: true
   /** How many run at once in one process. */
   concurrency: number
   /** A job that takes longer is handed out again while the first still runs. */
@@ -53,12 +55,14 @@ export function createQueue({ connectionString, log }: { connectionString: strin
 
   return {
     /** Makes the queue's tables and these kinds of jobs known; safe to do twice, and on many processes at once. */
-    async start(kinds: (Pick<JobKind<unknown>, 'name' | 'expiresAfterSeconds'> & { oneAtATime?: unknown })[]): Promise<void> {
+    async start(
+      kinds: (Pick<JobKind<unknown>, 'name' | 'expiresAfterSeconds' | 'once'> & { oneAtATime?: unknown })[],
+    ): Promise<void> {
       started ??= boss.start()
       await started
-      for (const { name, oneAtATime, expiresAfterSeconds } of kinds) {
+      for (const { name, oneAtATime, once, expiresAfterSeconds } of kinds) {
         await boss.createQueue(name, {
-          policy: oneAtATime ? 'singleton' : 'standard',
+          policy: once ? 'stately' : oneAtATime ? 'singleton' : 'standard',
           notify: true,
           retryLimit: RETRIES,
           retryBackoff: true,

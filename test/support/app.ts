@@ -12,7 +12,7 @@ import { createApp } from '../../src/app.js'
 import { type Config, parseConfig } from '../../src/config.js'
 import { createDeps, type Deps } from '../../src/deps.js'
 import { createHttpServer } from '../../src/http/server.js'
-import { JOB_KINDS, jobHandlers, sweep } from '../../src/jobs.js'
+import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep } from '../../src/jobs.js'
 import { createLog } from '../../src/log.js'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.js'
 import { recordHandedOut, secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from './canaries.js'
@@ -65,7 +65,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     databaseUrl: database.url,
     filesFolder: join(folder, 'files'),
     startWork: () => deps.queue.work(jobHandlers(deps)),
-    sweep: () => sweep(deps),
+    sweep: () => sweep(deps).then(() => listenToHubSpot(deps)),
     query,
     /** What the app has logged, line by line. */
     logged,
