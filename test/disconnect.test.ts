@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { disconnectPortal } from '../src/imports/disconnect.js'
 import { OTHER_PORTAL, PORTAL, type TestApp, testApp, until } from './support/app.js'
@@ -383,6 +384,34 @@ describe('H31 in the receipt', () => {
       // The promise itself is a minute, by the database's clock.
       expect(row?.seconds).toBeLessThan(60)
       expect(await app.storedFiles()).toEqual([])
+    },
+    SLOW_MS,
+  )
+})
+
+describe('a HubSpot that answers only when the time is up', () => {
+  it(
+    'is not asked again with the tokens that were destroyed: they may be those of a new installation by then',
+    async () => {
+      const app = await testApp({ work: false })
+      app.hubspot.control.fault({ on: 'uninstall', do: { hang: 'before-create' } })
+      await disconnectPortal(app.deps, PORTAL, by)
+      await app.query(`UPDATE "Portal" SET "disconnectedAt" = now() - interval '36 seconds'`)
+      await app.startWork()
+      await untilErased(app)
+      await app.install()
+
+      await until(
+        () => app.logged.some((line) => line.includes('"HubSpot could not be told of a disconnection"')),
+        (isTold) => isTold,
+        30_000,
+      )
+      // What is tried is that nothing more comes: the next try would have been a second later.
+      await delay(2_000)
+
+      const late = app.hubspot.control.requests().filter(({ method, path }) => method === 'DELETE' || path.endsWith('/revoke'))
+      expect(late).toHaveLength(1)
+      expect((await app.deps.portals.find(PORTAL))?.status).toBe('connected')
     },
     SLOW_MS,
   )

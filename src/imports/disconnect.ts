@@ -23,7 +23,7 @@ type Begin = {
 type Finish = Parameters<typeof erasePortal>[0] &
   Parameters<typeof leaveHubSpot>[0] & {
     portals: Pick<PortalStore, 'findUnerased' | 'recordErased'>
-    disconnections: Pick<DisconnectionStore, 'cancelWaiting' | 'countSending' | 'leaveOpen' | 'countKept'>
+    disconnections: Pick<DisconnectionStore, 'cancelWaiting' | 'leaveOpen' | 'countKept'>
     audit: Pick<AuditStore, 'record' | 'findSince'>
   }
 
@@ -76,7 +76,7 @@ export async function findReceipt(
 export async function disconnectAndWait(
   deps: Begin & Parameters<typeof findReceipt>[0],
   portalId: string,
-  by: Parameters<typeof disconnectPortal>[2],
+  by: Disconnection,
   timeoutMs: number,
 ): Promise<Receipt | undefined> {
   await disconnectPortal(deps, portalId, by)
@@ -104,7 +104,7 @@ export async function finishDisconnect(deps: Finish, portalId: string): Promise<
   await disconnections.leaveOpen(portal)
   // Counted before the first deletion, so that a run that takes over from a dead one tells the whole of it.
   const known = await audit.findSince(portalId, 'portal_erasing', disconnectedAt)
-  const kept = known ?? { ...(await disconnections.countKept(portalId)) }
+  const kept = known ?? (await disconnections.countKept(portalId))
   if (!known) await audit.record({ actor: 'importal', action: 'portal_erasing', portalId, detail: kept })
   await erasePortal(deps, portal)
   await portals.recordErased(portal, { ...told, ...kept })

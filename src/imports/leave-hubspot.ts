@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, type ProblemCode } from '../errors.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
@@ -44,29 +45,20 @@ export type Told = { toldHubSpot: 'uninstalled' | 'was gone already' | 'could no
 export async function leaveHubSpot(deps: Deps, portal: Unerased): Promise<Told> {
   const { portalId } = portal
   const { tokens, dataKeys, audit, log } = deps
+  const timeIsUp = AbortSignal.timeout(Math.max(0, Math.round(TOLD_WITHIN_MS - portal.seconds * 1_000)))
   await letSendingEnd(deps, portal)
   const stored = await tokens.read(portalId, 'disconnect').catch((error: unknown) => {
     if (error instanceof AppError && UNREADABLE.includes(error.code)) return error.code
     throw error
   })
   const toldHubSpot =
-    typeof stored === 'string' ? await explainMissing(deps, portal, stored) : await inTime(portal, takeOut(deps, portal, stored))
+    typeof stored === 'string' ? await explainMissing(deps, portal, stored) : await takeOutInTime(deps, portal, stored, timeIsUp)
   await dataKeys.destroy(portalId, portal.tokenVersion)
   if (toldHubSpot === 'could not be reached')
     log.error({ portalId }, 'HubSpot could not be told of a disconnection: the app is still listed in that portal')
-  await audit.record({ actor: 'importal', action: 'portal_left', portalId, detail: { toldHubSpot } })
+  if (await isStillLeaving(deps, portal))
+    await audit.record({ actor: 'importal', action: 'portal_left', portalId, detail: { toldHubSpot } })
   return { toldHubSpot }
-}
-
-/** Whatever HubSpot makes of it: the tokens are gone, and the rest of the minute is for the files. */
-async function inTime({ seconds }: Unerased, telling: Promise<Told['toldHubSpot']>): Promise<Told['toldHubSpot']> {
-  const late = new AbortController()
-  const left = Math.max(0, TOLD_WITHIN_MS - seconds * 1_000)
-  const given = sleep(left, 'could not be reached' as const, { signal: late.signal })
-  return Promise.race([telling, given]).finally(() => {
-    given.catch(() => undefined)
-    late.abort()
-  })
 }
 
 /** Tokens that HubSpot had declared dead were destroyed before; any that went since could not be used to tell it. */
@@ -79,8 +71,27 @@ async function explainMissing(
   return code === 'portal_disconnected' && !isLate ? 'was gone already' : 'could not be reached'
 }
 
-async function takeOut(deps: Deps, portal: Unerased, stored: TokenSet): Promise<Told['toldHubSpot']> {
-  const { portals, oauth, hubspot, log } = deps
+/** Whoever took over may be done, and the portal installed anew: nothing of this is meant for that connection. */
+async function isStillLeaving({ portals }: Deps, { portalId, disconnectedAt }: Unerased): Promise<boolean> {
+  return (await portals.findUnerased(portalId))?.disconnectedAt.getTime() === disconnectedAt.getTime()
+}
+
+/** When the time is up the tokens go, whatever HubSpot makes of it, and are not used any more. */
+async function takeOutInTime(
+  deps: Deps,
+  portal: Unerased,
+  stored: TokenSet,
+  timeIsUp: AbortSignal,
+): Promise<Told['toldHubSpot']> {
+  if (timeIsUp.aborted) return 'could not be reached'
+  const done = new AbortController()
+  const givenUp = once(timeIsUp, 'abort', { signal: done.signal }).then(() => 'could not be reached' as const)
+  givenUp.catch(() => undefined)
+  return Promise.race([takeOut(deps, portal, stored, timeIsUp), givenUp]).finally(() => done.abort())
+}
+
+async function takeOut(deps: Deps, portal: Unerased, stored: TokenSet, timeIsUp: AbortSignal): Promise<Told['toldHubSpot']> {
+  const { oauth, hubspot, log } = deps
   const { portalId } = portal
   // Not stored any more: it is used up within seconds, and nothing may come after the last version.
   let { accessToken, refreshToken } = stored
@@ -88,6 +99,7 @@ async function takeOut(deps: Deps, portal: Unerased, stored: TokenSet): Promise<
   let hasLooked = false
   for (const waitMs of TELL_AGAIN_AFTER_MS) {
     await sleep(waitMs)
+    if (timeIsUp.aborted) return 'could not be reached'
     try {
       if (!isGood) {
         const fresh = await oauth.refresh(refreshToken)
@@ -97,9 +109,7 @@ async function takeOut(deps: Deps, portal: Unerased, stored: TokenSet): Promise<
       }
       if (!hasLooked) await lookOnce(deps, portalId, accessToken)
       hasLooked = true
-      // Whoever took over may be done, and the portal installed anew: that one is not to be taken out.
-      const still = await portals.findUnerased(portalId)
-      if (still?.disconnectedAt.getTime() !== portal.disconnectedAt.getTime()) return 'could not be reached'
+      if (timeIsUp.aborted || !(await isStillLeaving(deps, portal))) return 'could not be reached'
       await hubspot.uninstall(accessToken)
       await oauth.revoke(refreshToken).catch((error: unknown) => {
         log.warn({ err: error, portalId }, 'the refresh token could not be revoked; it ended with the app')
@@ -113,7 +123,8 @@ async function takeOut(deps: Deps, portal: Unerased, stored: TokenSet): Promise<
       log.warn({ err: error, portalId, code }, 'HubSpot could not be told of a disconnection')
     }
   }
-  await oauth.revoke(refreshToken).catch(() => undefined)
+  // HubSpot may give the same refresh token to a later installation: not to be revoked once that is possible.
+  if (!timeIsUp.aborted) await oauth.revoke(refreshToken).catch(() => undefined)
   return 'could not be reached'
 }
 

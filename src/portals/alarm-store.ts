@@ -14,7 +14,7 @@ const ENDED_AGAIN_AFTER_MS = 60_000
 
 export type AlarmStore = ReturnType<typeof createAlarmStore>
 
-/** Alarms as all processes see them; each lasts until what raised it works again. */
+/** Alarms as all processes see them; each lasts until what raised it works again, or nothing has raised it for a day. */
 export function createAlarmStore(prisma: Database) {
   const endedAt = new Map<AlarmKind, number>()
 
