@@ -2,12 +2,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { freePort } from '../test/support/port.js'
 
 /** A simulated HubSpot, Importal as `npm start` runs it, and a bare server to compare it with, each a process of its own. */
 export type Stack = {
@@ -138,12 +138,7 @@ async function untilAnswers(url: string): Promise<void> {
 }
 
 async function freeUrl(): Promise<string> {
-  const probe = createServer().listen(0)
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return `http://localhost:${port}`
+  return `http://localhost:${await freePort()}`
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +16,7 @@ import { createLog } from '../../src/log.js'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.js'
 import { recordHandedOut, secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from './canaries.js'
 import { expectNoLeaks } from './leaks.js'
+import { freePort } from './port.js'
 import { createTestDatabase, dumpTables } from './postgres.js'
 
 export const PORTAL = '111111'
@@ -43,7 +43,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   const hubspot = await createSimulator({ clientId: 'test-client', clientSecret: 'test-secret' })
   hubspot.control.settings({ autoApprove: true, startedMs: 20, processingMs: 60 })
   const folder = await mkdtemp(join(tmpdir(), 'importal-app-'))
-  const { server, url, listen } = await reservePort()
+  const url = `http://localhost:${await freePort()}`
   const variables = { ...testEnvironment(url, hubspot.url, folder), ...env }
   const config = testConfig(variables)
   const logged: string[] = []
@@ -51,7 +51,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   await deps.queue.start(JOB_KINDS)
   const http = createHttpServer(createApp(deps), config.publicUrl)
   const handedOut = recordHandedOut(http)
-  listen(http)
+  await once(http.listen(new URL(url).port), 'listening')
   if (work) await deps.queue.work(jobHandlers(deps))
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
@@ -87,8 +87,8 @@ export async function startApp({ env = {}, install = true, work = true }: Option
       return key
     },
     close: async () => {
-      server().closeAllConnections()
-      server().close()
+      http.closeAllConnections()
+      http.close()
       await deps.queue.stop(5_000)
       await deps.close()
       const places = await app.places()
@@ -124,29 +124,6 @@ function testConfig(env: Record<string, string>): Config {
   const parsed = parseConfig(env)
   if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
   return parsed.config
-}
-
-type HttpServer = ReturnType<typeof createHttpServer>
-
-/** A port is needed before the app that will listen on it: its address is part of the app's settings. */
-async function reservePort() {
-  const { createServer } = await import('node:net')
-  const probe = createServer().listen(0)
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  let running: HttpServer | undefined
-  return {
-    url: `http://localhost:${port}`,
-    listen: (server: HttpServer) => {
-      running = server.listen(port)
-    },
-    server: (): HttpServer => {
-      if (!running) throw new Error('not listening')
-      return running
-    },
-  }
 }
 
 /** Installs as a browser does: every redirect followed, the cookie kept. Resolves to the last answer and the cookies. */

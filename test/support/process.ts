@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -9,6 +8,7 @@ import { createSimulator } from '../../src/simulator/simulator.js'
 import { installPortal, PORTAL, testEnvironment, until } from './app.js'
 import { secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys, withoutKeys } from './canaries.js'
 import { type Canaries, expectNoLeaks, type Places } from './leaks.js'
+import { freePort } from './port.js'
 
 type Output = { stdout: string; stderr: string }
 
@@ -130,13 +130,4 @@ function isReady(url: string): Promise<boolean> {
     ({ ok }) => ok,
     () => false,
   )
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0)
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
