@@ -89,6 +89,7 @@ export const HubSpotError = z.object({
   policyName: Text.nullish().catch(null),
   message: Text.nullish().catch(null),
   correlationId: Text.nullish().catch(null),
+  errorTokens: z.record(z.string(), z.array(Text)).nullish().catch(null),
   errors: z
     .array(
       z.object({
@@ -118,7 +119,8 @@ export type CreateOutcome =
   | { outcome: 'refused'; detail: string; correlationId: string | null }
   /** Certainly not created. */
   | { outcome: 'retry'; afterSeconds: number; why: string }
-  | { outcome: 'held'; reason: 'quota' | 'migration'; afterSeconds: number; detail: string }
+  | { outcome: 'held'; reason: 'migration'; afterSeconds: number; detail: string }
+  | Quota
   | { outcome: 'held'; reason: 'scope'; afterSeconds: number; detail: string; scopes: string[] }
   /** The address of the API itself is wrong: the operator's to put right. */
   | { outcome: 'held'; reason: 'busy'; afterSeconds: number; detail: string; status: number }
@@ -127,7 +129,18 @@ export type CreateOutcome =
   /** HubSpot may or may not have the import. */
   | { outcome: 'ambiguous'; why: string }
 
-const QUOTA_RETRY_SECONDS = 15 * 60
+/** One of the account's quotas of 24 hours is used up; how long that lasts depends on what was imported when. */
+export type Quota = {
+  outcome: 'held'
+  reason: 'quota'
+  of: 'imports' | 'rows' | 'calls'
+  /** As HubSpot said it; null when it did not. */
+  limit: number | null
+  /** What HubSpot asks to wait; null when it asks nothing. */
+  afterSeconds: number | null
+  detail: string
+}
+
 const MIGRATION_RETRY_SECONDS = 10 * 60
 const BROKEN_RETRY_SECONDS = 10 * 60
 /** It goes on by itself once the portal was connected again; until then a try is hardly ever worth it. */
@@ -169,22 +182,35 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
 }
 
 /** The wait that an answer asks for, between a second and a day; `fallbackSeconds` when it asks for nothing sensible. */
-export function retryAfter({ headers }: Pick<Answer, 'headers'>, fallbackSeconds: number): number {
+export function retryAfter(answer: Pick<Answer, 'headers'>, fallbackSeconds: number): number {
+  return askedWait(answer) ?? fallbackSeconds
+}
+
+function askedWait({ headers }: Pick<Answer, 'headers'>): number | undefined {
   const text = headers['retry-after'] ?? ''
   // A date is HubSpot's, and so is the clock it is compared with.
   const now = Date.parse(headers.date ?? '') || Date.now()
   const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - now) / 1000
-  if (!Number.isFinite(seconds) || seconds <= 0) return fallbackSeconds
-  return Math.min(Math.ceil(seconds), 86_400)
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds), 86_400) : undefined
 }
 
 /** A limit with a `policyName` passes in seconds; one of the day's quotas only when its 24 hours have moved on. */
 function classifyLimit(answer: Answer, error: HubSpotError | undefined, detail: string): CreateOutcome {
-  const isQuota = error?.policyName === 'DAILY' || (!error?.policyName && /_LIMIT$/.test(error?.errorType ?? ''))
-  if (isQuota) return { outcome: 'held', reason: 'quota', afterSeconds: retryAfter(answer, QUOTA_RETRY_SECONDS), detail }
+  const quota = error && toQuota(error)
+  if (quota) return { outcome: 'held', reason: 'quota', ...quota, afterSeconds: askedWait(answer) ?? null, detail }
   if (error?.errors?.some(({ code }) => code === 'TOO_MANY_ROWS'))
     return { outcome: 'refused', detail, correlationId: error.correlationId ?? null }
   return { outcome: 'retry', afterSeconds: retryAfter(answer, 10), why: 'rate limit' }
+}
+
+function toQuota({ policyName, errorType, errorTokens, message }: HubSpotError): Pick<Quota, 'of' | 'limit'> | undefined {
+  if (policyName === 'DAILY') return { of: 'calls', limit: null }
+  if (policyName || !/_LIMIT$/.test(errorType ?? '')) return undefined
+  const of = /ROWS/.test(errorType ?? '') ? 'rows' : 'imports'
+  // The number of imports is only in the sentence, at its end.
+  const said = of === 'rows' ? errorTokens?.totalImportRowsLimit?.[0] : /(\d[\d.,]*)\D*$/.exec(message ?? '')?.[1]
+  const limit = Number(said?.replaceAll(/[.,]/g, '') || Number.NaN)
+  return { of, limit: Number.isSafeInteger(limit) && limit > 0 ? limit : null }
 }
 
 function describe(error: HubSpotError | undefined): string | undefined {

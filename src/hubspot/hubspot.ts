@@ -83,6 +83,21 @@ export function createHubSpot({
     throw toAppError(answer)
   }
 
+  /** A call that changes something, over a connection of its own. */
+  async function change(method: 'POST' | 'DELETE', url: URL, accessToken: Secret): Promise<Answer> {
+    return send({
+      url,
+      method,
+      headers: { authorization: `Bearer ${accessToken.reveal()}` },
+      secrets: [accessToken, clientSecret],
+      keepAlive: false,
+      idleMs: CALL_DEADLINE_MS,
+      deadlineMs: CALL_DEADLINE_MS,
+    }).catch((cause: unknown) => {
+      throw new AppError('hubspot_unavailable', { cause })
+    })
+  }
+
   return {
     /**
      * Sends one import, streaming, over a connection of its own. Never throws for what HubSpot or the network did: the
@@ -149,6 +164,14 @@ export function createHubSpot({
       return { errors: page.results, after: page.paging?.next?.after }
     },
 
+    /** Stops a running import; false when HubSpot says that it has ended already. What it wrote stays. */
+    async cancelImport(accessToken: Secret, hubspotImportId: string): Promise<boolean> {
+      const answer = await change('POST', importsUrl(`/${encodeURIComponent(hubspotImportId)}/cancel`), accessToken)
+      if (answer.status === 400) return false
+      if (answer.status < 200 || answer.status >= 300) throw toAppError(answer)
+      return true
+    },
+
     /** Whether anything answers there, whatever it says. */
     async isReachable(): Promise<boolean> {
       const call: Call = {
@@ -166,17 +189,7 @@ export function createHubSpot({
 
     /** Takes the app out of the portal: its admins are told by HubSpot, and every token of ours ends. */
     async uninstall(accessToken: Secret): Promise<void> {
-      const answer = await send({
-        url: new URL(`/appinstalls/${apiVersion}/external-install`, apiUrl),
-        method: 'DELETE',
-        headers: { authorization: `Bearer ${accessToken.reveal()}` },
-        secrets: [accessToken, clientSecret],
-        keepAlive: false,
-        idleMs: CALL_DEADLINE_MS,
-        deadlineMs: CALL_DEADLINE_MS,
-      }).catch((cause: unknown) => {
-        throw new AppError('hubspot_unavailable', { cause })
-      })
+      const answer = await change('DELETE', new URL(`/appinstalls/${apiVersion}/external-install`, apiUrl), accessToken)
       if (answer.status < 200 || answer.status >= 300) throw toAppError(answer)
     },
 

@@ -15,6 +15,7 @@ import { type Claim, LEASE_SECONDS, type Settlement, type SubmissionStore } from
 
 const MAX_BACKOFF_SECONDS = 300
 const RECONCILE_AFTER_SECONDS = 1
+const QUOTA_RETRY_SECONDS = 15 * 60
 
 export type SubmitDeps = {
   imports: Pick<ImportStore, 'read'>
@@ -163,7 +164,7 @@ function toSettlement(outcome: Exclude<Outcome, { outcome: 'submitted' | 'ambigu
     case 'held': {
       const { reason, afterSeconds } = outcome
       const why = outcome.detail.slice(0, 500)
-      const held = { state: 'held', reason, afterSeconds, why } as const
+      const held = { state: 'held', reason, afterSeconds: afterSeconds ?? QUOTA_RETRY_SECONDS, why } as const
       // The only wait that its sender can do something about, by asking the portal's admin.
       return reason === 'scope' ? { ...held, problem: { code: 'scope_missing', detail: why, correlationId: null } } : held
     }
