@@ -7,6 +7,7 @@ import { createJournal } from './hubspot/journal.js'
 import { createOAuth } from './hubspot/oauth.js'
 import { createDisconnectionStore } from './imports/disconnection-store.js'
 import { createErasureStore } from './imports/erasure-store.js'
+import { createIdempotencyStore } from './imports/idempotency-store.js'
 import { createImportStore } from './imports/import-store.js'
 import { createSubmissionStore } from './imports/submission-store.js'
 import { createTrackingStore } from './imports/tracking-store.js'
@@ -56,6 +57,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     accessToken: createAccessToken({ portals, tokens, alarms, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
     imports: createImportStore(prisma),
+    idempotency: createIdempotencyStore(prisma),
     submissions: createSubmissionStore(prisma),
     tracking: createTrackingStore(prisma),
     disconnections: createDisconnectionStore(prisma),

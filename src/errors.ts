@@ -32,6 +32,9 @@ export const PROBLEMS = {
   filename_missing: { status: 400, title: 'File without a name', retryable: false },
   filename_invalid: { status: 400, title: 'Invalid file name', retryable: false },
   upload_too_large: { status: 413, title: 'Upload too large', retryable: false },
+  idempotency_key_invalid: { status: 400, title: 'Invalid Idempotency-Key', retryable: false },
+  idempotency_key_in_use: { status: 409, title: 'An upload with this Idempotency-Key is under way', retryable: true },
+  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for something else', retryable: false },
   upload_incomplete: { status: 400, title: 'The upload was cut off', retryable: true },
   storage_unavailable: { status: 503, title: 'The upload could not be stored', retryable: true },
   // The importRequest

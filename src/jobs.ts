@@ -42,6 +42,7 @@ export async function sweep(deps: Deps): Promise<void> {
     erasures: () => eraseFlagged(deps),
     states: () => deps.states.sweep(),
     sessions: () => deps.sessions.sweep(),
+    'idempotency keys': () => deps.idempotency.sweep(),
     notices: () => deps.notices.sweep(),
   }
   for (const [step, run] of Object.entries(steps))

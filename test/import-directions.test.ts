@@ -26,7 +26,7 @@ const DOORS: Door[] = [
   {
     what: 'express',
     isMeant: importing(/^express$/),
-    open: /^(app\.ts|http\/.+|[^/]+\/routes\.ts|partners\/require-partner\.ts|portals\/session\.ts|simulator\/.+)$/,
+    open: /^(app\.ts|http\/.+|[^/]+\/routes\.ts|partners\/require-partner\.ts|imports\/idempotency-key\.ts|portals\/session\.ts|simulator\/.+)$/,
   },
   { what: 'Prisma', isMeant: importing(/^@prisma\/|^db\/generated\//), open: /^(db\/.+|.+-store\.ts)$/ },
   { what: 'simple-oauth2', isMeant: importing(/^simple-oauth2$/), open: /^hubspot\// },

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.js'
@@ -11,6 +11,8 @@ export type StoredFile = { storeKey: string; bytes: number; sha256: string }
 export type FileStore = {
   /** Stores what `source` gives, hashing it on the way; what fails half-way leaves nothing. */
   save(source: AsyncIterable<Buffer>): Promise<StoredFile>
+  /** Makes a file as young as if it had just been stored. @throws {AppError} `storage_unavailable`: it is not there */
+  touch(storeKey: string): Promise<void>
   /** The bytes, a chunk at a time. @throws {AppError} `file_lost`, `storage_unavailable` */
   read(storeKey: string): AsyncIterable<Buffer>
   /** Removes a file; one that is gone already is fine. */
@@ -59,6 +61,13 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
         throw isDiskError(error) ? new AppError('storage_unavailable', { cause: error, retryAfterSeconds: 30 }) : error
       }
       return { storeKey, bytes, sha256: hash.digest('hex') }
+    },
+
+    async touch(storeKey) {
+      const now = new Date()
+      await utimes(join(folderOf(storeKey), storeKey), now, now).catch((cause: unknown) => {
+        throw new AppError('storage_unavailable', { cause, retryAfterSeconds: 30, context: { storeKey } })
+      })
     },
 
     async *read(storeKey) {

@@ -5,15 +5,20 @@ import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
 import type { UploadedFile } from '../http/upload.js'
 import type { Queue } from '../queue/queue.js'
+import { fingerprintOf, type Idempotency } from './idempotency-key.js'
+import type { UsedKey } from './idempotency-store.js'
 import { ImportRequest } from './import-request.js'
-import type { Finding, Import, ImportStore, NewImport } from './import-store.js'
+import type { Finding, Import, ImportStore, NewImport, StoredImportFile } from './import-store.js'
 import { advancePortalJob } from './portal-jobs.js'
 
 type Deps = {
-  imports: Pick<ImportStore, 'create' | 'exists' | 'read'>
-  files: Pick<FileStore, 'remove'>
-  queue: Pick<Queue, 'enqueue'>
+  imports: Pick<ImportStore, 'create' | 'exists' | 'read' | 'find'>
+  files: Pick<FileStore, 'remove' | 'touch'>
+  queue: Pick<Queue, 'enqueueWith'>
 }
+
+/** A stored file, with its data rows as far as they can be counted in text. */
+export type CountedFile = StoredFile & { rows: number }
 
 type Input = {
   portalId: string
@@ -21,16 +26,24 @@ type Input = {
   keyId: string
   /** The importRequest as it came. */
   text: string | undefined
-  files: UploadedFile<StoredFile>[]
+  files: UploadedFile<CountedFile>[]
+  idempotency: Idempotency
 }
+
+/** The import; replayed: it had been made already, by an earlier request with the same key. */
+type Accepted = { made: Import; isReplayed: boolean }
 
 /**
  * Makes a stored upload an import: from here on it is never lost. Nothing about HubSpot happens yet. The files are the
  * import's from now on, or removed.
  *
- * @throws {AppError} what parseImportRequest throws, `file_missing`, `files_mismatch`
+ * @throws {AppError} what parseImportRequest throws, `file_missing`, `files_mismatch`, `idempotency_key_reused`,
+ *   `idempotency_key_in_use`
  */
-export async function acceptImport(deps: Deps, { portalId, partnerId, keyId, text, files }: Input): Promise<Import> {
+export async function acceptImport(
+  deps: Deps,
+  { portalId, partnerId, keyId, text, files, idempotency }: Input,
+): Promise<Accepted> {
   const id = newId('imp')
   try {
     const request = parseImportRequest(text, portalId)
@@ -40,16 +53,42 @@ export async function acceptImport(deps: Deps, { portalId, partnerId, keyId, tex
       ...outgoing,
       files: request.files.map((entry, i) => ({ ...entry, fileName: matched[i]?.name ?? entry.fileName })),
     }
+    const fingerprint = fingerprintOf(named, matched)
+    if (idempotency && 'used' in idempotency)
+      return await replay(deps, { portalId, partnerId, files, fingerprint }, idempotency.used)
+    const key = idempotency && { ...idempotency, fingerprint }
+    // An upload may have taken hours: what it stored first is not to be taken for a leftover just now.
+    await Promise.all(files.map(({ storeKey }) => deps.files.touch(storeKey)))
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
-    return await deps.imports.create({ id, portalId, partnerId, keyId, request: named, files: matched, findings }, (tx) =>
-      deps.queue.enqueue(advancePortalJob, { portalId }, { tx }),
+    const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
+      deps.imports.create({ id, portalId, partnerId, keyId, request: named, files: matched, findings, key }, enqueueIn),
     )
+    return { made, isReplayed: false }
   } catch (error) {
     // A commit whose answer was lost may have happened: the files are removed only when there certainly is no import.
-    if (!(error instanceof AppError) && (await deps.imports.exists(id))) return deps.imports.read(id)
+    if (!(error instanceof AppError) && (await deps.imports.exists(id)))
+      return { made: await deps.imports.read(id), isReplayed: false }
     await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
     throw error
   }
+}
+
+type Again = Pick<Input, 'portalId' | 'partnerId' | 'files'> & { fingerprint: Buffer }
+
+/** The import that the same request made before; what came with it this time is not needed. */
+async function replay(
+  { imports, files: store }: Deps,
+  { portalId, partnerId, files, fingerprint }: Again,
+  used: UsedKey,
+): Promise<Accepted> {
+  if (!fingerprint.equals(used.fingerprint))
+    throw new AppError('idempotency_key_reused', {
+      detail: `This key belongs to the import ${used.importId}, made of another request or other files. Send a new key.`,
+    })
+  const made = await imports.find({ portalId, partnerId }, used.importId)
+  if (!made) throw new AppError('import_not_found')
+  await Promise.all(files.map(({ storeKey }) => store.remove(storeKey)))
+  return { made, isReplayed: true }
 }
 
 /**
@@ -70,7 +109,7 @@ export function parseImportRequest(text: string | undefined, portalId: string): 
 /** Finds each named file's upload. A single file needs no name to be found: a different one is repaired, and said. */
 function matchFiles(
   request: ImportRequest,
-  uploads: UploadedFile<StoredFile>[],
+  uploads: UploadedFile<CountedFile>[],
 ): Pick<NewImport, 'findings'> & { matched: NewImport['files'] } {
   if (uploads.length === 0)
     throw new AppError('file_missing', { detail: 'Send at least one part named "files" with a filename.' })
@@ -79,7 +118,7 @@ function matchFiles(
   if (entry && upload && !secondEntry && !secondUpload) {
     const name = outgoingName(upload.name)
     return {
-      matched: [{ ...upload, name, format: entry.fileFormat }],
+      matched: [toImportFile(upload, name, entry.fileFormat)],
       findings: entry.fileName === name ? [] : [renamed(entry.fileName, name)],
     }
   }
@@ -94,9 +133,14 @@ function matchFiles(
     const found = uploads.find(({ name }) => name === named.fileName)
     if (!found)
       throw invalid([{ pointer: `/files/${i}/fileName`, file: named.fileName, detail: 'no file of this name was uploaded' }])
-    return { ...found, name: outgoingName(found.name), format: named.fileFormat }
+    return toImportFile(found, outgoingName(found.name), named.fileFormat)
   })
   return { matched, findings: [] }
+}
+
+/** Only of text do we know the rows. */
+function toImportFile(file: CountedFile, name: string, format: string): StoredImportFile {
+  return { ...file, name, format, rows: format === 'CSV' ? file.rows : null }
 }
 
 /** Quotes and backslashes cannot stand in a part's header in a way that all servers read alike. */

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { newId } from '../db/ids.js'
 import type { Database, Prisma, Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
 import type { HubSpotRowError } from '../hubspot/answers.js'
+import { type KeyClaim, recordUse } from './idempotency-store.js'
 import type { ImportRequest } from './import-request.js'
 import { HeldReason, ImportState, type RowErrorView } from './schema.js'
 
@@ -34,6 +36,8 @@ export type Import = {
   files: StoredImportFile[]
   parts: ImportPart[]
   findings: { errors: number; warnings: number }
+  /** An earlier import of the same partner and portal, of the same bytes. */
+  possibleDuplicateOf: string | null
   createdAt: Date
   updatedAt: Date
 }
@@ -51,14 +55,23 @@ export type NewImport = {
   /** The key it came with: it, the grant and the portal must still be good when the import is made. */
   keyId: string
   request: ImportRequest
-  files: Omit<StoredImportFile, 'rows'>[]
+  files: StoredImportFile[]
   findings: Finding[]
+  /** The sender's key for it, and what the key stands for. */
+  key: { claim: KeyClaim; fingerprint: Buffer } | undefined
 }
 
 /** Whose imports: a partner sees only its own. */
 export type Owner = { portalId: string; partnerId: string }
 
 export type ImportStore = ReturnType<typeof createImportStore>
+
+/** The same bytes within so many days may have been sent by mistake. */
+const DUPLICATE_DAYS = 7
+/** HubSpot runs fewer of these at a time. */
+const LARGE_ROWS = 10_000
+/** What a row of a compressed workbook takes at least. */
+const LEAST_BYTES_A_ROW = 20
 
 const FIELDS = {
   id: true,
@@ -70,6 +83,7 @@ const FIELDS = {
   problem: true,
   findingErrors: true,
   findingWarnings: true,
+  possibleDuplicateOf: true,
   createdAt: true,
   updatedAt: true,
   files: {
@@ -86,11 +100,13 @@ export function createImportStore(prisma: Database) {
      * Makes an import with its files, one part, its findings and, by `andThen`, its job, all or nothing. It waits from
      * the start when the portal does.
      *
-     * @throws {AppError} `portal_not_found`, `key_invalid`: no longer what they were when the upload began
+     * @throws {AppError} `portal_not_found`, `key_invalid`: no longer what they were when the upload began;
+     *   `idempotency_key_in_use`
      */
     async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
-      const { id, portalId, partnerId, keyId, request, files, findings } = input
+      const { id, portalId, partnerId, keyId, request, files, findings, key } = input
       const part = newId('par')
+      const contentHash = contentHashOf(files)
       const counts = {
         errors: findings.filter(({ severity }) => severity === 'error').length,
         warnings: findings.filter(({ severity }) => severity === 'warning').length,
@@ -98,8 +114,11 @@ export function createImportStore(prisma: Database) {
       return prisma.$transaction(async (tx) => {
         // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
         // parked meanwhile parks it too.
-        const [portal] = await tx.$queryRaw<{ status: string; pausedUntil: Date | null; isKeyGood: boolean }[]>`
-          SELECT p."status", CASE WHEN p."pausedUntil" > now() THEN p."pausedUntil" END AS "pausedUntil", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood"
+        const [portal] = await tx.$queryRaw<
+          { status: string; pausedUntil: Date | null; quotaUntil: Date | null; isKeyGood: boolean }[]
+        >`
+          SELECT p."status", CASE WHEN p."pausedUntil" > now() THEN p."pausedUntil" END AS "pausedUntil",
+                 CASE WHEN p."quotaUntil" > now() THEN p."quotaUntil" END AS "quotaUntil", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood"
           FROM "ApiKey" k
           JOIN "Partner" a ON a."id" = k."partnerId"
           JOIN "Grant" g ON g."partnerId" = a."id" AND g."portalId" = ${portalId} AND g."endedAt" IS NULL
@@ -107,21 +126,32 @@ export function createImportStore(prisma: Database) {
           WHERE k."id" = ${keyId} AND a."id" = ${partnerId} FOR SHARE`
         if (!portal) throw new AppError('portal_not_found')
         if (!portal.isKeyGood) throw new AppError('key_invalid')
-        const reason = portal.status === 'reconnect' ? 'reconnect' : portal.pausedUntil ? 'migration' : null
+        const reason =
+          portal.status === 'reconnect' ? 'reconnect' : portal.pausedUntil ? 'migration' : portal.quotaUntil ? 'quota' : null
         const state = reason ? 'held' : 'accepted'
-        const rows = files.map((file, position) => ({ ...file, id: newId('fil'), position }))
+        const fileRows = files.map((file, position) => ({ ...file, id: newId('fil'), position }))
         // One statement: a sender waits for every round trip.
-        const [times] = await tx.$queryRaw<{ createdAt: Date; updatedAt: Date }[]>`
+        const [stored] = await tx.$queryRaw<Pick<Import, 'createdAt' | 'updatedAt' | 'possibleDuplicateOf'>[]>`
           WITH made AS (
-            INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt", "findingErrors", "findingWarnings")
+            INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt",
+                                  "findingErrors", "findingWarnings", "contentHash", "rows", "isLarge", "possibleDuplicateOf")
             VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${state}, ${reason},
-                    coalesce(${portal.pausedUntil}::timestamptz, clock_timestamp()), ${counts.errors}, ${counts.warnings})
-            RETURNING "createdAt", "updatedAt"
+                    coalesce(greatest(${portal.pausedUntil}::timestamptz, ${portal.quotaUntil}::timestamptz), clock_timestamp()),
+                    ${counts.errors}, ${counts.warnings}, ${contentHash}, ${rowsOf(files)}, ${files.some(isLarge)}, (
+                      SELECT d."id" FROM "Import" d
+                      WHERE d."portalId" = ${portalId} AND d."partnerId" = ${partnerId} AND d."contentHash" = ${contentHash}
+                        AND d."createdAt" > now() - ${DUPLICATE_DAYS} * interval '1 day'
+                      ORDER BY d."createdAt" DESC LIMIT 1))
+            RETURNING "createdAt", "updatedAt", "possibleDuplicateOf"
+          ), turn AS (
+            -- One who has never had a turn has waited longest.
+            INSERT INTO "Turn" ("portalId", "partnerId", "lastAt") VALUES (${portalId}, ${partnerId}, '-infinity')
+            ON CONFLICT DO NOTHING
           ), file AS (
-            INSERT INTO "ImportFile" ("id", "importId", "position", "name", "format", "bytes", "sha256", "storeKey")
-            SELECT f."id", ${id}, f."position", f."name", f."format", f."bytes", f."sha256", f."storeKey"
-            FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-              AS f("id" text, "position" int, "name" text, "format" text, "bytes" bigint, "sha256" text, "storeKey" text)
+            INSERT INTO "ImportFile" ("id", "importId", "position", "name", "format", "bytes", "sha256", "rows", "storeKey")
+            SELECT f."id", ${id}, f."position", f."name", f."format", f."bytes", f."sha256", f."rows", f."storeKey"
+            FROM jsonb_to_recordset(${JSON.stringify(fileRows)}::jsonb)
+              AS f("id" text, "position" int, "name" text, "format" text, "bytes" bigint, "sha256" text, "rows" int, "storeKey" text)
           ), part AS (
             INSERT INTO "ImportPart" ("id", "importId", "position") VALUES (${part}, ${id}, 0)
           ), event AS (
@@ -132,12 +162,13 @@ export function createImportStore(prisma: Database) {
             FROM jsonb_to_recordset(${JSON.stringify(findings)}::jsonb)
               AS f("severity" text, "code" text, "message" text, "file" text, "line" int)
           )
-          SELECT "createdAt", "updatedAt" FROM made`
-        if (!times) throw new AppError('internal')
+          SELECT "createdAt", "updatedAt", "possibleDuplicateOf" FROM made`
+        if (!stored) throw new AppError('internal')
+        if (key) await recordUse(tx, key.claim, { importId: id, fingerprint: key.fingerprint })
         await andThen(tx)
         // Put together from what was just written: reading it back would double the time that an upload waits.
         return {
-          ...times,
+          ...stored,
           id,
           portalId,
           partnerId,
@@ -145,7 +176,7 @@ export function createImportStore(prisma: Database) {
           state,
           reason,
           problem: null,
-          files: files.map((file) => ({ ...file, rows: null })),
+          files,
           parts: [{ id: part, hubspotImportId: null, state: null, counters: {} }],
           findings: counts,
         }
@@ -238,6 +269,21 @@ export function createImportStore(prisma: Database) {
       })
     },
   }
+}
+
+/** The same for the same bytes, in whatever order and under whatever names. */
+function contentHashOf(files: StoredImportFile[]): Buffer {
+  const sums = files.map(({ sha256 }) => sha256).sort()
+  return createHash('sha256').update(sums.join('\n')).digest()
+}
+
+function rowsOf(files: StoredImportFile[]): number | null {
+  return files.reduce<number | null>((sum, { rows }) => (sum === null || rows === null ? null : sum + rows), 0)
+}
+
+/** Of a workbook only the size is known: what could hold so many rows counts as if it did. */
+function isLarge({ rows, bytes }: StoredImportFile): boolean {
+  return (rows ?? bytes / LEAST_BYTES_A_ROW) > LARGE_ROWS
 }
 
 /** One line of an import's history. */

@@ -1,14 +1,18 @@
 import { Router } from 'express'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
-import type { FileStore, StoredFile } from '../files/file-store.js'
+import type { FileStore } from '../files/file-store.js'
 import { refuseInvalid, serve } from '../http/endpoint.js'
 import { onlyMethods } from '../http/problem.js'
 import { upload, uploadOf } from '../http/upload.js'
+import { createRowCounter } from '../intake/count-rows.js'
+import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
 import type { Queue } from '../queue/queue.js'
-import { acceptImport, parseImportRequest } from './accept.js'
+import { acceptImport, type CountedFile, parseImportRequest } from './accept.js'
+import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './idempotency-key.js'
+import type { IdempotencyStore } from './idempotency-store.js'
 import { type Import, type ImportStore, type Owner, sumCounters } from './import-store.js'
 import { createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
 
@@ -17,7 +21,9 @@ type Deps = {
   partners: PartnerStore
   imports: ImportStore
   files: FileStore
-  queue: Pick<Queue, 'enqueue'>
+  idempotency: IdempotencyStore
+  queue: Pick<Queue, 'enqueueWith'>
+  log: Log
 }
 
 /** POST and GET /v1/portals/:portalId/imports… */
@@ -35,8 +41,13 @@ export function importRoutes(deps: Deps): Router {
     createImport.path,
     requirePartner(deps), // before the upload: a stranger's file is never read
     refuseInvalid(createImport),
-    upload<StoredFile>({
-      save: (source) => deps.files.save(source),
+    claimIdempotencyKey(deps), // before the upload as well: of two twins only one is read
+    upload<CountedFile>({
+      save: async (source) => {
+        const counter = createRowCounter()
+        const stored = await deps.files.save(counter.watch(source))
+        return { ...stored, rows: counter.rows() }
+      },
       remove: ({ storeKey }) => deps.files.remove(storeKey),
       maxBytes: deps.config.maxUploadBytes,
       fileField: 'files',
@@ -44,12 +55,16 @@ export function importRoutes(deps: Deps): Router {
       checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
     }),
     serve(createImport, async ({ params: { portalId }, res }) => {
-      const { text, files } = uploadOf<StoredFile>(res)
+      const { text, files } = uploadOf<CountedFile>(res)
       const { partnerId, keyId } = callerOf(res)
-      const made = view(await acceptImport(deps, { portalId, partnerId, keyId, text, files }))
-      res.location(made.links.self)
-      return made
+      const input = { portalId, partnerId, keyId, text, files, idempotency: idempotencyOf(res) }
+      const { made, isReplayed } = await acceptImport(deps, input)
+      if (isReplayed) res.set('idempotency-replayed', 'true')
+      const shown = view(made)
+      res.location(shown.links.self)
+      return shown
     }),
+    releaseIdempotencyKey(deps),
   )
   router.get(
     listImports.path,

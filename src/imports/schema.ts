@@ -49,6 +49,8 @@ export const ImportView = z.object({
   findings: z.object({ errors: z.number(), warnings: z.number() }),
   parts: z.array(z.object({ hubspotImportId: z.string().nullable(), state: z.string().nullable(), counters: Counters })),
   counters: Counters,
+  /** An earlier import of yours into this portal, of the same bytes, within seven days: was it meant? */
+  possibleDuplicateOf: ImportId.nullable(),
   createdAt: Instant,
   updatedAt: Instant,
   links: z.object({ self: z.string(), errors: z.string() }),

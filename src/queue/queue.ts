@@ -51,6 +51,21 @@ export function createQueue({ connectionString, log }: { connectionString: strin
     schedule: false,
   })
   boss.on('error', (error) => log.error({ err: error }, 'job queue'))
+
+  /** False when one like it waits already, and that is enough. */
+  async function add<Payload extends object>(
+    kind: JobKind<Payload>,
+    payload: Payload,
+    { tx, afterSeconds = 0 }: { tx?: PrismaTransaction; afterSeconds?: number } = {},
+  ): Promise<boolean> {
+    const id = await boss.send(kind.name, payload, {
+      ...(kind.oneAtATime ? { singletonKey: kind.oneAtATime(payload) } : {}),
+      ...(afterSeconds > 0 ? { startAfter: Math.ceil(afterSeconds) } : {}),
+      ...(tx ? { db: fromPrisma(tx) } : {}),
+    })
+    return id !== null
+  }
+
   let started: Promise<unknown> | undefined
 
   return {
@@ -78,13 +93,26 @@ export function createQueue({ connectionString, log }: { connectionString: strin
     async enqueue<Payload extends object>(
       kind: JobKind<Payload>,
       payload: Payload,
-      { tx, afterSeconds = 0 }: { tx?: PrismaTransaction; afterSeconds?: number } = {},
+      options: { tx?: PrismaTransaction; afterSeconds?: number } = {},
     ): Promise<void> {
-      await boss.send(kind.name, payload, {
-        ...(kind.oneAtATime ? { singletonKey: kind.oneAtATime(payload) } : {}),
-        ...(afterSeconds > 0 ? { startAfter: Math.ceil(afterSeconds) } : {}),
-        ...(tx ? { db: fromPrisma(tx) } : {}),
+      await add(kind, payload, options)
+    },
+
+    /**
+     * Adds a job together with what `change` changes, all or nothing. Where one like it waits already, it is asked for
+     * once more afterwards: the one that waited may have run before the change could be seen.
+     */
+    async enqueueWith<Payload extends object, Result>(
+      kind: JobKind<Payload>,
+      payload: Payload,
+      change: (enqueueIn: (tx: PrismaTransaction) => Promise<void>) => Promise<Result>,
+    ): Promise<Result> {
+      let isAdded = true
+      const result = await change(async (tx) => {
+        isAdded = await add(kind, payload, { tx })
       })
+      if (!isAdded) await add(kind, payload)
+      return result
     },
 
     /** Runs jobs from now on. A handler that throws is logged and tried again, later and later. */

@@ -42,6 +42,7 @@ type Upload = {
   /** Put the file before the importRequest. */
   fileFirst?: boolean
   query?: string
+  headers?: Record<string, string>
 }
 
 /** Uploads as a partner's HTTP client does. */
@@ -65,7 +66,7 @@ export async function uploadFile(
   for (const append of fileFirst ? parts.reverse() : parts) append()
   const res = await fetch(`${app.url}/v1/portals/${portalId}/imports${query}`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${upload.key ?? app.key}` },
+    headers: { authorization: `Bearer ${upload.key ?? app.key}`, ...upload.headers },
     body: form,
   })
   return { status: res.status, headers: res.headers, body: (await res.json()) as ImportView & Record<string, unknown> }
