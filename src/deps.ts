@@ -5,12 +5,15 @@ import { createViews } from './http/views.js'
 import { createHubSpot } from './hubspot/hubspot.js'
 import { createJournal } from './hubspot/journal.js'
 import { createOAuth } from './hubspot/oauth.js'
+import { createCancellationStore } from './imports/cancellation-store.js'
 import { createDisconnectionStore } from './imports/disconnection-store.js'
 import { createErasureStore } from './imports/erasure-store.js'
 import { createIdempotencyStore } from './imports/idempotency-store.js'
 import { createImportStore } from './imports/import-store.js'
+import { createLanes } from './imports/lanes.js'
 import { createSubmissionStore } from './imports/submission-store.js'
 import { createTrackingStore } from './imports/tracking-store.js'
+import { createTurnStore } from './imports/turn-store.js'
 import { createLog, type Log } from './log.js'
 import { createMetrics } from './metrics.js'
 import { createJournalStore } from './notices/journal-store.js'
@@ -27,6 +30,9 @@ import { createSessions } from './portals/session.js'
 import { createTokenStore } from './portals/token-store.js'
 import { createQueue } from './queue/queue.js'
 
+/** What is left to do once nothing is on its way to HubSpot any more. */
+const QUEUE_GRACE_MS = 5_000
+
 export type Deps = Awaited<ReturnType<typeof createDeps>>
 
 /** Opens and wires everything, in the one place where that is done. `databaseUrl` is the embedded server's when none is configured. */
@@ -39,6 +45,8 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
   const portals = createPortalStore(prisma)
   const seal = createSeal(config.encryptionKeys, config.hubspot.clientId)
   const tokens = createTokenStore(prisma, seal)
+  const queue = createQueue({ connectionString: databaseUrl, log })
+  const lanes = createLanes()
   let isDraining = false
 
   return {
@@ -52,13 +60,16 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     tokens,
     dataKeys: createDataKeyStore(prisma, seal),
     audit: createAuditStore(prisma),
-    queue: createQueue({ connectionString: databaseUrl, log }),
+    queue,
     hubspot: createHubSpot(config.hubspot),
     accessToken: createAccessToken({ portals, tokens, alarms, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
     imports: createImportStore(prisma),
     idempotency: createIdempotencyStore(prisma),
     submissions: createSubmissionStore(prisma),
+    turns: createTurnStore(prisma),
+    cancellations: createCancellationStore(prisma),
+    lanes,
     tracking: createTrackingStore(prisma),
     disconnections: createDisconnectionStore(prisma),
     erasures: createErasureStore(prisma),
@@ -72,6 +83,13 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     /** From now on this process is not ready for anything new. */
     drain(): void {
       isDraining = true
+    },
+
+    /** Starts nothing more in the background, and lets what runs end within `graceMs`; the rest is handed to somebody else. */
+    async stopWork(graceMs: number): Promise<void> {
+      await queue.pause()
+      await lanes.stop(graceMs)
+      await queue.stop(QUEUE_GRACE_MS)
     },
 
     /** What keeps this process from serving; HubSpot never does. */

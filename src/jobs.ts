@@ -3,6 +3,7 @@ import { advancePortal } from './imports/advance.js'
 import { destroyOverdueTokens, finishDisconnect } from './imports/disconnect.js'
 import { eraseFlagged } from './imports/erase.js'
 import {
+  advanceLaterJob,
   advancePortalJob,
   checkAccessJob,
   disconnectPortalJob,
@@ -17,12 +18,20 @@ import { checkAccess, confirmUninstall } from './oauth/check-access.js'
 import { handler, type JobHandler } from './queue/queue.js'
 
 /** Every kind of job there is: all processes must know them, to queue them. */
-export const JOB_KINDS = [advancePortalJob, trackPortalJob, reconcilePortalJob, disconnectPortalJob, checkAccessJob]
+export const JOB_KINDS = [
+  advancePortalJob,
+  advanceLaterJob,
+  trackPortalJob,
+  reconcilePortalJob,
+  disconnectPortalJob,
+  checkAccessJob,
+]
 
 /** Every background job, and what it does. */
 export function jobHandlers(deps: Deps): JobHandler[] {
   return [
     handler(advancePortalJob, ({ portalId }) => advancePortal(deps, portalId)),
+    handler(advanceLaterJob, ({ portalId }) => deps.queue.enqueue(advancePortalJob, { portalId })),
     handler(trackPortalJob, ({ portalId }) => trackPortal(deps, portalId)),
     handler(reconcilePortalJob, ({ portalId }) => reconcilePortal(deps, portalId)),
     handler(disconnectPortalJob, ({ portalId }) => finishDisconnect(deps, portalId)),

@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   server.close()
   server.closeIdleConnections()
   const late = setTimeout(() => server.closeAllConnections(), GRACE_MS)
-  await Promise.all([deps.queue.stop(GRACE_MS), ...sweeping.map((stop) => stop()), closed])
+  await Promise.all([deps.stopWork(GRACE_MS), ...sweeping.map((stop) => stop()), closed])
   clearTimeout(late)
   await deps.close()
   await database.stop()

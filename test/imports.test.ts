@@ -21,7 +21,7 @@ describe('POST /v1/portals/:portalId/imports', () => {
       name: 'Contacts of today',
       state: 'accepted',
       reason: null,
-      files: [{ name: 'contacts.csv', format: 'CSV', bytes: file.length, sha256: sha256(file), rows: null }],
+      files: [{ name: 'contacts.csv', format: 'CSV', bytes: file.length, sha256: sha256(file), rows: 5 }],
       findings: { errors: 0, warnings: 0 },
     })
     expect(res.body.id).toMatch(/^imp_[0-9a-f]{32}$/)

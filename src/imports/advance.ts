@@ -1,24 +1,39 @@
 import type { Queue } from '../queue/queue.js'
-import { advancePortalJob } from './portal-jobs.js'
-import type { SubmissionStore } from './submission-store.js'
+import type { Lanes } from './lanes.js'
+import { advanceLaterJob, advancePortalJob } from './portal-jobs.js'
+import type { Claim } from './submission-store.js'
 import { type SubmitDeps, submitImport } from './submit.js'
+import type { TurnStore } from './turn-store.js'
 
-type Deps = SubmitDeps & { submissions: Pick<SubmissionStore, 'claimNext'>; queue: Pick<Queue, 'enqueue'> }
+type Deps = SubmitDeps & { turns: Pick<TurnStore, 'claimNext'>; lanes: Pick<Lanes, 'room' | 'start'> }
 
-/** A portal's turn: submits the import that is next within the portal's budget, if there is one. */
+/** A portal's turn: starts the imports that are next, for as long as the portal's budget and this process have room. */
 export async function advancePortal(deps: Deps, portalId: string): Promise<void> {
-  const claim = await deps.submissions.claimNext(portalId)
-  if (!claim) return
-  const { freesSlotAfterSeconds } = await submitImport(deps, claim)
-  if (freesSlotAfterSeconds !== undefined)
-    await deps.queue.enqueue(advancePortalJob, { portalId }, { afterSeconds: freesSlotAfterSeconds })
+  while (await deps.lanes.room()) {
+    const claim = await deps.turns.claimNext(portalId)
+    if (!claim) return
+    deps.lanes.start((signal) => submitInLane(deps, portalId, claim, signal))
+  }
+}
+
+/** A claim whose submission fails in a way that nobody foresaw runs out, and is taken over like that of a dead process. */
+async function submitInLane(deps: Deps, portalId: string, claim: Claim, signal: AbortSignal): Promise<void> {
+  try {
+    const { freesSlotAfterSeconds: seconds } = await submitImport(deps, claim, signal)
+    if (seconds === undefined) return
+    // Its slot is free now, for another one; it is ready itself only later.
+    await deps.queue.enqueue(advancePortalJob, { portalId })
+    if (seconds > 0) await deps.queue.enqueue(advanceLaterJob, { portalId }, { afterSeconds: seconds })
+  } catch (error) {
+    deps.log.error({ err: error, portalId, importId: claim.importId }, 'a submission failed')
+  }
 }
 
 /** What waited for the portal to be connected again goes on by itself. */
 export async function resumeImports(
-  { submissions, queue }: { submissions: Pick<SubmissionStore, 'releaseHeld'>; queue: Pick<Queue, 'enqueue'> },
+  { turns, queue }: { turns: Pick<TurnStore, 'releaseHeld'>; queue: Pick<Queue, 'enqueue'> },
   portalId: string,
 ): Promise<void> {
-  const released = await submissions.releaseHeld(portalId, ['reconnect', 'scope'])
-  for (let i = 0; i < Math.min(released, 3); i++) await queue.enqueue(advancePortalJob, { portalId })
+  await turns.releaseHeld(portalId, ['reconnect', 'scope'])
+  await queue.enqueue(advancePortalJob, { portalId })
 }

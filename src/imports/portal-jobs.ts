@@ -6,13 +6,23 @@ import { job } from '../queue/queue.js'
 const PortalPayload = z.object({ portalId: z.string() })
 const oneAtATime = ({ portalId }: z.infer<typeof PortalPayload>) => portalId
 
-/** One per import that became ready, and one per slot that became free; each takes whichever import's turn it is. */
+/** For imports that became ready and for slots that became free: it starts whatever there is room for. */
 export const advancePortalJob = job({
   name: 'advance-portal',
   payload: PortalPayload,
   oneAtATime,
+  once: true,
   concurrency: 4,
-  expiresAfterSeconds: 15 * 60,
+  expiresAfterSeconds: 5 * 60,
+})
+
+/** The same, after a while: one that waits must not stand for one that is wanted at once. */
+export const advanceLaterJob = job({
+  name: 'advance-later',
+  payload: PortalPayload,
+  oneAtATime,
+  concurrency: 1,
+  expiresAfterSeconds: 60,
 })
 
 /** Whoever sets the next look at a running import queues one of these for it; one that finds nothing due ends at once. */
@@ -20,7 +30,7 @@ export const trackPortalJob = job({
   name: 'track-portal',
   payload: PortalPayload,
   oneAtATime,
-  concurrency: 2,
+  concurrency: 8,
   expiresAfterSeconds: 10 * 60,
 })
 

@@ -5,6 +5,7 @@ import type { Queue } from '../queue/queue.js'
 import type { DisconnectionStore } from './disconnection-store.js'
 import { advancePortalJob, disconnectPortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
 import type { SubmissionStore } from './submission-store.js'
+import type { TurnStore } from './turn-store.js'
 
 /** An upload that wrote nothing for so long is dead. */
 const UNFINISHED_FILE_MS = 10 * 60_000
@@ -12,7 +13,8 @@ const UNFINISHED_FILE_MS = 10 * 60_000
 const STALLED_SECONDS = 15
 
 type Deps = {
-  submissions: Pick<SubmissionStore, 'recoverExpired' | 'holdUnready' | 'releaseConnected' | 'listStalled'>
+  submissions: Pick<SubmissionStore, 'recoverExpired' | 'listStalled'>
+  turns: Pick<TurnStore, 'holdUnready' | 'releaseConnected'>
   disconnections: Pick<DisconnectionStore, 'cancelWaiting'>
   portals: Pick<PortalStore, 'listUnerased'>
   files: Pick<FileStore, 'sweepUnfinished'>
@@ -26,7 +28,7 @@ const JOBS = { advance: advancePortalJob, track: trackPortalJob, reconcile: reco
  * Takes up what dead processes left: expired claims, imports that nobody moves any more, half-written files. Run again and
  * again, on every worker, for as long as it lives: a start-up step would miss what dies later.
  */
-export async function recoverImports({ submissions, disconnections, portals, files, queue, log }: Deps): Promise<void> {
+export async function recoverImports({ submissions, turns, disconnections, portals, files, queue, log }: Deps): Promise<void> {
   for (const { portalId, state } of await submissions.recoverExpired()) {
     log.warn({ portalId, state }, 'took over an import from a process that stopped')
     await queue.enqueue(state === 'ambiguous' ? reconcilePortalJob : advancePortalJob, { portalId })
@@ -34,8 +36,8 @@ export async function recoverImports({ submissions, disconnections, portals, fil
   await disconnections.cancelWaiting()
   for (const { portalId, seconds } of await portals.listUnerased())
     if (seconds > STALLED_SECONDS) await queue.enqueue(disconnectPortalJob, { portalId })
-  await submissions.holdUnready()
-  await submissions.releaseConnected()
+  await turns.holdUnready()
+  await turns.releaseConnected()
   for (const { portalId, kind } of await submissions.listStalled()) await queue.enqueue(JOBS[kind], { portalId })
   const removed = await files.sweepUnfinished(UNFINISHED_FILE_MS)
   if (removed > 0) log.warn({ removed }, 'removed what interrupted uploads had left')

@@ -11,10 +11,13 @@ import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
 import type { Queue } from '../queue/queue.js'
 import { acceptImport, type CountedFile, parseImportRequest } from './accept.js'
+import { stopImport } from './cancel.js'
+import type { CancellationStore } from './cancellation-store.js'
 import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './idempotency-key.js'
 import type { IdempotencyStore } from './idempotency-store.js'
 import { type Import, type ImportStore, type Owner, sumCounters } from './import-store.js'
-import { createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
+import { cancelImport, createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
+import type { Place, TurnStore } from './turn-store.js'
 
 type Deps = {
   config: Pick<Config, 'maxUploadBytes' | 'publicUrl'>
@@ -22,14 +25,34 @@ type Deps = {
   imports: ImportStore
   files: FileStore
   idempotency: IdempotencyStore
-  queue: Pick<Queue, 'enqueueWith'>
+  turns: Pick<TurnStore, 'findPlaces'>
+  cancellations: CancellationStore
+  queue: Pick<Queue, 'enqueue' | 'enqueueWith'>
   log: Log
 }
 
 /** POST and GET /v1/portals/:portalId/imports… */
 export function importRoutes(deps: Deps): Router {
   const router = Router()
-  const view = (made: Import) => toView(made, deps.config.publicUrl)
+
+  /** As partners see them; all of one portal. */
+  async function viewAll(made: Import[]): Promise<ImportView[]> {
+    const waiting = made.filter(({ state }) => state === 'accepted' || state === 'held')
+    const [first] = waiting
+    const places =
+      first &&
+      (await deps.turns.findPlaces(
+        first.portalId,
+        waiting.map(({ id }) => id),
+      ))
+    return made.map((one) => toView(one, places?.get(one.id), deps.config.publicUrl))
+  }
+
+  async function view(made: Import): Promise<ImportView> {
+    const [shown] = await viewAll([made])
+    if (!shown) throw new AppError('internal')
+    return shown
+  }
 
   async function findOwn(owner: Owner, importId: string): Promise<Import> {
     const found = await deps.imports.find(owner, importId)
@@ -60,7 +83,7 @@ export function importRoutes(deps: Deps): Router {
       const input = { portalId, partnerId, keyId, text, files, idempotency: idempotencyOf(res) }
       const { made, isReplayed } = await acceptImport(deps, input)
       if (isReplayed) res.set('idempotency-replayed', 'true')
-      const shown = view(made)
+      const shown = await view(made)
       res.location(shown.links.self)
       return shown
     }),
@@ -72,7 +95,7 @@ export function importRoutes(deps: Deps): Router {
     serve(listImports, async ({ params: { portalId }, query, res }) => {
       const { imports, hasMore } = await deps.imports.list({ portalId, partnerId: callerOf(res).partnerId }, query)
       const last = imports.at(-1)
-      return { results: imports.map(view), ...(hasMore && last ? { paging: { next: { after: last.id } } } : {}) }
+      return { results: await viewAll(imports), ...(hasMore && last ? { paging: { next: { after: last.id } } } : {}) }
     }),
   )
   router.get(
@@ -81,6 +104,15 @@ export function importRoutes(deps: Deps): Router {
     serve(findImport, async ({ params: { portalId, importId }, res }) =>
       view(await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)),
     ),
+  )
+  router.post(
+    cancelImport.path,
+    requirePartner(deps),
+    serve(cancelImport, async ({ params: { portalId, importId }, res }) => {
+      const owner = { portalId, partnerId: callerOf(res).partnerId }
+      await stopImport(deps, owner, importId)
+      return view(await findOwn(owner, importId))
+    }),
   )
   router.get(
     listImportErrors.path,
@@ -92,11 +124,21 @@ export function importRoutes(deps: Deps): Router {
     }),
   )
   router.all(createImport.path, onlyMethods('GET', 'HEAD', 'POST'))
+  router.all(cancelImport.path, onlyMethods('POST'))
   router.all([findImport.path, listImportErrors.path], onlyMethods('GET', 'HEAD'))
   return router
 }
 
-function toView({ id, portalId, files, parts, ...made }: Import, publicUrl: string): ImportView {
+function toView({ id, portalId, files, parts, ...made }: Import, queue: Place | undefined, publicUrl: string): ImportView {
   const self = `${publicUrl}/v1/portals/${portalId}/imports/${id}`
-  return { ...made, id, portalId, files, parts, counters: sumCounters(parts), links: { self, errors: `${self}/errors` } }
+  return {
+    ...made,
+    id,
+    portalId,
+    files,
+    parts,
+    queue: queue ?? null,
+    counters: sumCounters(parts),
+    links: { self, errors: `${self}/errors` },
+  }
 }

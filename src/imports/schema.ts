@@ -49,6 +49,8 @@ export const ImportView = z.object({
   findings: z.object({ errors: z.number(), warnings: z.number() }),
   parts: z.array(z.object({ hubspotImportId: z.string().nullable(), state: z.string().nullable(), counters: Counters })),
   counters: Counters,
+  /** Where it stands in the portal's queue, from 1, and when it will probably start; null when it does not wait for its turn. */
+  queue: z.object({ position: z.number(), estimatedStartAt: Instant }).nullable(),
   /** An earlier import of yours into this portal, of the same bytes, within seven days: was it meant? */
   possibleDuplicateOf: ImportId.nullable(),
   createdAt: Instant,
@@ -100,6 +102,16 @@ export const findImport = endpoint({
   method: 'get',
   path: '/v1/portals/:portalId/imports/:importId',
   summary: 'One import',
+  params: z.object({ portalId: PortalId, importId: ImportId }),
+  query: z.strictObject({}),
+  missing: 'import_not_found',
+  reply: { status: 200, schema: ImportView },
+})
+
+export const cancelImport = endpoint({
+  method: 'post',
+  path: '/v1/portals/:portalId/imports/:importId/cancel',
+  summary: 'Stop an import, here or at HubSpot; what HubSpot has written stays',
   params: z.object({ portalId: PortalId, importId: ImportId }),
   query: z.strictObject({}),
   missing: 'import_not_found',

@@ -12,8 +12,6 @@ export type Settlement =
   | { state: 'held'; reason: HeldReason; afterSeconds: number; why: string; problem?: Problem }
   | { state: 'failed' | 'needs_review'; problem: Problem }
 
-/** HubSpot runs this many imports of a portal at a time and defers the rest. */
-const MAX_RUNNING = 3
 /** Renewed every few seconds while an upload runs; a holder that stopped renewing is dead or paused. */
 export const LEASE_SECONDS = 20
 const FIRST_POLL_SECONDS = 1
@@ -26,41 +24,6 @@ export type SubmissionStore = ReturnType<typeof createSubmissionStore>
  */
 export function createSubmissionStore(prisma: Database) {
   return {
-    /**
-     * Claims the import whose turn it is, and stores the intent to submit it; undefined when the portal is not connected,
-     * has no room or has nothing ready. Partners take turns: first the one that has waited longest since its last start.
-     */
-    async claimNext(portalId: string): Promise<Claim | undefined> {
-      return prisma.$transaction(async (tx) => {
-        await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`claim ${portalId}`}, 0))`
-        const [claim] = await tx.$queryRaw<Claim[]>`
-          WITH running AS (
-            SELECT count(*) AS count FROM "Import"
-            WHERE "portalId" = ${portalId} AND "state" IN ('submitting', 'ambiguous', 'submitted', 'processing')
-          ), starts AS (
-            SELECT "partnerId", max("startedAt") AS last FROM "Import" WHERE "portalId" = ${portalId} GROUP BY "partnerId"
-          ), next AS (
-            SELECT i."id" FROM "Import" i
-            JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'connected' AND coalesce(p."pausedUntil" <= now(), true)
-            JOIN starts s ON s."partnerId" IS NOT DISTINCT FROM i."partnerId"
-            WHERE i."portalId" = ${portalId} AND i."nextAttemptAt" <= now()
-              AND (i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('scope', 'quota', 'migration', 'busy')))
-              AND (SELECT count FROM running) < ${MAX_RUNNING}
-            ORDER BY s.last NULLS FIRST, i."createdAt", i."id" LIMIT 1
-          )
-          UPDATE "Import" i SET "state" = 'submitting', "reason" = NULL, "problem" = NULL, "attempts" = "attempts" + 1,
-            "startedAt" = now(), "updatedAt" = now(),
-            "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
-          FROM next, "ImportPart" part
-          WHERE i."id" = next."id" AND part."importId" = i."id" AND part."position" = 0
-          RETURNING i."id" AS "importId", part."id" AS "partId", i."leaseEpoch" AS epoch, i."attempts"`
-        if (!claim) return undefined
-        await tx.$executeRaw`UPDATE "ImportPart" SET "intentAt" = now(), "committedAt" = NULL, "cleanScans" = 0 WHERE "id" = ${claim.partId}`
-        await recordEvent(tx, claim.importId, 'submitting', { attempt: claim.attempts })
-        return claim
-      })
-    },
-
     /** Keeps a claim; false once it has passed to somebody else. */
     async renew({ importId, epoch }: Claim): Promise<boolean> {
       const renewed = await prisma.$executeRaw`
@@ -157,32 +120,6 @@ export function createSubmissionStore(prisma: Database) {
         for (const { id, state } of recovered) await recordEvent(tx, id, state, { why: 'the submitting process stopped' })
         return recovered
       })
-    },
-
-    /** Parks whatever is ready in portals that are not: they wait for a reconnect, or for HubSpot to have moved them. */
-    async holdUnready(): Promise<void> {
-      await prisma.$executeRaw`
-        UPDATE "Import" i SET "state" = 'held', "updatedAt" = now(),
-          "reason" = CASE WHEN p."status" = 'reconnect' THEN 'reconnect' ELSE 'migration' END,
-          "nextAttemptAt" = greatest(i."nextAttemptAt", p."pausedUntil")
-        FROM "Portal" p
-        WHERE p."id" = i."portalId" AND i."state" = 'accepted'
-          AND (p."status" = 'reconnect' OR (p."status" = 'connected' AND p."pausedUntil" > now()))`
-    },
-
-    /** Makes held imports of the portal ready again; resolves to how many. */
-    async releaseHeld(portalId: string, reasons: HeldReason[]): Promise<number> {
-      return prisma.$executeRaw`
-        UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "problem" = NULL, "nextAttemptAt" = now(), "updatedAt" = now()
-        WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" = ANY(${reasons})`
-    },
-
-    /** Releases what was parked while its portal was just being connected again. */
-    async releaseConnected(): Promise<void> {
-      await prisma.$executeRaw`
-        UPDATE "Import" i SET "state" = 'accepted', "reason" = NULL, "nextAttemptAt" = now() - interval '1 minute', "updatedAt" = now()
-        FROM "Portal" p
-        WHERE p."id" = i."portalId" AND p."status" = 'connected' AND i."state" = 'held' AND i."reason" = 'reconnect'`
     },
 
     /** Portals with something that should have moved by now, for whatever reason nobody was told to move it. */

@@ -1,6 +1,6 @@
 import { AppError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
-import type { CreateOutcome } from '../hubspot/answers.js'
+import type { CreateOutcome, Quota } from '../hubspot/answers.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from '../portals/access-token.js'
@@ -12,14 +12,17 @@ import { markerOf } from './import-request.js'
 import type { ImportStore, StoredImport } from './import-store.js'
 import { reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
 import { type Claim, LEASE_SECONDS, type Settlement, type SubmissionStore } from './submission-store.js'
+import type { TurnStore } from './turn-store.js'
 
 const MAX_BACKOFF_SECONDS = 300
 const RECONCILE_AFTER_SECONDS = 1
-const QUOTA_RETRY_SECONDS = 15 * 60
+/** A process that was paused for longer, between the check and the last bytes, may have been overtaken. */
+const COMMIT_GOOD_FOR_MS = (LEASE_SECONDS * 1_000) / 2
 
 export type SubmitDeps = {
   imports: Pick<ImportStore, 'read'>
-  submissions: Pick<SubmissionStore, 'renew' | 'commit' | 'recordSubmitted' | 'settle' | 'markAmbiguous' | 'holdUnready'>
+  submissions: Pick<SubmissionStore, 'renew' | 'commit' | 'recordSubmitted' | 'settle' | 'markAmbiguous'>
+  turns: Pick<TurnStore, 'recordQuota' | 'holdUnready'>
   files: Pick<FileStore, 'read'>
   hubspot: Pick<HubSpot, 'createImport'>
   accessToken: AccessToken
@@ -36,12 +39,14 @@ type Submitted = { freesSlotAfterSeconds: number | undefined }
  * The one path from a stored file to HubSpot. The claim's lease is renewed while the upload runs; the bytes that complete
  * it leave only after every hash was right and the claim, the lease and the portal have been checked in the database.
  */
-export async function submitImport(deps: SubmitDeps, claim: Claim): Promise<Submitted> {
+export async function submitImport(deps: SubmitDeps, claim: Claim, signal: AbortSignal): Promise<Submitted> {
   const { submissions, queue, log } = deps
   const made = await deps.imports.read(claim.importId)
   const { portalId } = made
   const fields = { importId: made.id, portalId }
-  const outcome = await sendWithToken(deps, claim, made).catch((error: unknown) => toOutcome(error))
+  const outcome = await keepingClaim(deps, claim, (lost) =>
+    sendWithToken(deps, claim, made, AbortSignal.any([lost, signal])).catch((error: unknown) => toOutcome(error)),
+  )
 
   switch (outcome.outcome) {
     case 'submitted':
@@ -61,14 +66,23 @@ export async function submitImport(deps: SubmitDeps, claim: Claim): Promise<Subm
       log.warn(fields, 'the claim, or the portal, was gone before the last bytes')
       return { freesSlotAfterSeconds: undefined }
     default: {
-      const settlement = toSettlement(outcome, claim.attempts)
+      const settlement = toSettlement(await withWait(deps, made, outcome), claim.attempts)
       await submissions.settle(claim, settlement)
       if (outcome.outcome === 'held') await tellPortal(deps, portalId, outcome)
-      if (settlement.state === 'held') await submissions.holdUnready()
+      if (settlement.state === 'held') await deps.turns.holdUnready()
       log.warn({ ...fields, ...settlement }, 'not submitted')
       return { freesSlotAfterSeconds: 'afterSeconds' in settlement ? settlement.afterSeconds : 0 }
     }
   }
+}
+
+/** How long a used-up quota lasts is known by what was imported; what is more than all of a day's will never be taken. */
+async function withWait({ turns }: SubmitDeps, { portalId, files }: StoredImport, outcome: Certain): Promise<Certain<number>> {
+  if (outcome.outcome !== 'held' || outcome.reason !== 'quota') return outcome
+  const rows = files.reduce((sum, file) => sum + (file.rows ?? 0), 0)
+  if (outcome.of === 'rows' && outcome.limit !== null && rows > outcome.limit)
+    return { outcome: 'refused', detail: outcome.detail, correlationId: null }
+  return { ...outcome, afterSeconds: await turns.recordQuota(portalId, outcome) }
 }
 
 /** What held one import holds up all of its portal, or even all portals. */
@@ -91,22 +105,27 @@ type Outcome =
   | { outcome: 'broken'; code: 'file_damaged' | 'file_lost' }
   | { outcome: 'lost' }
 
+/** Those after which HubSpot certainly has no import; `Wait`: how a quota's wait is known. */
+type Certain<Wait = number | null> =
+  | Exclude<Outcome, { outcome: 'submitted' | 'ambiguous' | 'lost' } | { reason: 'quota' }>
+  | (Quota & { afterSeconds: Wait })
+
 /** Sends once, and once again when HubSpot refused the token and there is a better one. */
-async function sendWithToken(deps: SubmitDeps, claim: Claim, made: StoredImport): Promise<Outcome> {
+async function sendWithToken(deps: SubmitDeps, claim: Claim, made: StoredImport, signal: AbortSignal): Promise<Outcome> {
   const { accessToken } = deps
   const first = await accessToken(made.portalId, 'submit')
-  const outcome = await send(deps, claim, made, first.accessToken)
+  const outcome = await send(deps, claim, made, first.accessToken, signal)
   if (outcome.outcome !== 'unauthorized') return outcome
 
   const second = await accessToken.afterRefusal(made.portalId, 'submit', first, outcome.expired)
-  const again = await send(deps, claim, made, second.accessToken)
+  const again = await send(deps, claim, made, second.accessToken, signal)
   if (again.outcome !== 'unauthorized') return again
   if (again.expired) return { outcome: 'retry', afterSeconds: 60, why: 'HubSpot called a new token expired' }
   return accessToken.afterSecondRefusal(made.portalId, second)
 }
 
-async function send(deps: SubmitDeps, claim: Claim, made: StoredImport, accessToken: Secret): Promise<CreateOutcome> {
-  const { submissions, hubspot, files } = deps
+/** Renews the claim while `act` runs, and tells it when somebody else has it. */
+async function keepingClaim<T>({ submissions }: SubmitDeps, claim: Claim, act: (lost: AbortSignal) => Promise<T>): Promise<T> {
   const lost = new AbortController()
   const renewal = setInterval(
     () =>
@@ -114,21 +133,29 @@ async function send(deps: SubmitDeps, claim: Claim, made: StoredImport, accessTo
         (kept) => kept || lost.abort(),
         () => undefined,
       ),
-    (LEASE_SECONDS * 1000) / 4,
+    (LEASE_SECONDS * 1_000) / 4,
   )
-  try {
-    return await hubspot.createImport({
-      accessToken,
-      importRequest: { ...made.request, name: `${made.name} ${markerOf(made.id)}` },
-      files: made.files.map((file) => ({ ...file, read: () => files.read(file.storeKey ?? '') })),
-      beforeLastBytes: async () => {
-        if (!(await submissions.commit(claim))) throw new AppError('lease_lost')
-      },
-      signal: lost.signal,
-    })
-  } finally {
-    clearInterval(renewal)
-  }
+  return act(lost.signal).finally(() => clearInterval(renewal))
+}
+
+async function send(
+  { submissions, hubspot, files }: SubmitDeps,
+  claim: Claim,
+  made: StoredImport,
+  accessToken: Secret,
+  signal: AbortSignal,
+): Promise<CreateOutcome> {
+  return hubspot.createImport({
+    accessToken,
+    importRequest: { ...made.request, name: `${made.name} ${markerOf(made.id)}` },
+    files: made.files.map((file) => ({ ...file, read: () => files.read(file.storeKey ?? '') })),
+    beforeLastBytes: async () => {
+      const askedAt = performance.now()
+      const isCommitted = await submissions.commit(claim)
+      if (!isCommitted || performance.now() - askedAt > COMMIT_GOOD_FOR_MS) throw new AppError('lease_lost')
+    },
+    signal,
+  })
 }
 
 /** What kept us from asking HubSpot at all. */
@@ -151,7 +178,7 @@ function toOutcome(error: unknown): Outcome {
   }
 }
 
-function toSettlement(outcome: Exclude<Outcome, { outcome: 'submitted' | 'ambiguous' | 'lost' }>, attempts: number): Settlement {
+function toSettlement(outcome: Certain<number>, attempts: number): Settlement {
   switch (outcome.outcome) {
     case 'refused': {
       const { detail, correlationId } = outcome
@@ -164,7 +191,7 @@ function toSettlement(outcome: Exclude<Outcome, { outcome: 'submitted' | 'ambigu
     case 'held': {
       const { reason, afterSeconds } = outcome
       const why = outcome.detail.slice(0, 500)
-      const held = { state: 'held', reason, afterSeconds: afterSeconds ?? QUOTA_RETRY_SECONDS, why } as const
+      const held = { state: 'held', reason, afterSeconds, why } as const
       // The only wait that its sender can do something about, by asking the portal's admin.
       return reason === 'scope' ? { ...held, problem: { code: 'scope_missing', detail: why, correlationId: null } } : held
     }

@@ -16,7 +16,7 @@ const UNKNOWN_FOR_SECONDS = 60
 type Deps = {
   imports: Pick<ImportStore, 'read' | 'recordRowErrors'>
   tracking: Pick<TrackingStore, 'listRunning' | 'recordProgress' | 'recordUnknown' | 'postpone' | 'finish'>
-  hubspot: Pick<HubSpot, 'listImports' | 'findImport' | 'listRowErrors'>
+  hubspot: Pick<HubSpot, 'listImports' | 'findImport' | 'listRowErrors' | 'cancelImport'>
   accessToken: Pick<AccessToken, 'use'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
@@ -50,11 +50,24 @@ async function listNewest({ accessToken, hubspot }: Deps, portalId: string): Pro
 }
 
 async function followOne(deps: Deps, portalId: string, ours: RunningImport, listed: HubSpotImport[]): Promise<void> {
+  // Again and again until HubSpot shows it: to cancel twice is to cancel once.
+  if (ours.isCancelAsked) await cancel(deps, portalId, ours)
   const theirs =
     listed.find(({ id }) => id === ours.hubspotImportId) ??
     (await deps.accessToken.use(portalId, 'track', (token) => deps.hubspot.findImport(token, ours.hubspotImportId)))
   if (theirs) await follow(deps, portalId, ours, theirs)
   else await followUnknown(deps, portalId, ours)
+}
+
+/** Its end is seen like any other. */
+async function cancel(
+  { accessToken, hubspot, log }: Deps,
+  portalId: string,
+  { id, hubspotImportId }: RunningImport,
+): Promise<void> {
+  await accessToken
+    .use(portalId, 'track', (token) => hubspot.cancelImport(token, hubspotImportId))
+    .catch((error: unknown) => log.warn({ err: error, portalId, importId: id }, 'HubSpot could not be told to stop an import'))
 }
 
 async function follow(deps: Deps, portalId: string, ours: RunningImport, theirs: HubSpotImport): Promise<void> {
@@ -137,7 +150,8 @@ function toState(hubspotState: string): ImportState | undefined {
 }
 
 /** Often at first, then less and less. */
-function pollInterval({ ageSeconds }: RunningImport): number {
+function pollInterval({ ageSeconds, isCancelAsked }: RunningImport): number {
+  if (isCancelAsked && ageSeconds < 86_400) return 3
   if (ageSeconds < 15) return 1
   if (ageSeconds < 120) return 3
   if (ageSeconds < 1_800) return 15

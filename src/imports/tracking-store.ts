@@ -13,6 +13,8 @@ export type RunningImport = {
   hubspotImportId: string
   state: ImportState
   ageSeconds: number
+  /** Its sender wants it stopped. */
+  isCancelAsked: boolean
   isDue: boolean
 }
 
@@ -82,7 +84,7 @@ export function createTrackingStore(prisma: Database) {
     /** The portal's imports that HubSpot is working on. */
     async listRunning(portalId: string): Promise<RunningImport[]> {
       return prisma.$queryRaw<RunningImport[]>`
-        SELECT i."id", i."state", part."id" AS "partId", part."hubspotImportId",
+        SELECT i."id", i."state", part."id" AS "partId", part."hubspotImportId", i."cancelAt" IS NOT NULL AS "isCancelAsked",
                extract(epoch FROM now() - i."startedAt")::float8 AS "ageSeconds",
                coalesce(i."pollAt", now()) <= now() + interval '0.5 second' AS "isDue"
         FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0

@@ -3,7 +3,7 @@ import { AppError } from '../errors.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
 import type { OAuth } from '../hubspot/oauth.js'
 import { resumeImports } from '../imports/advance.js'
-import type { SubmissionStore } from '../imports/submission-store.js'
+import type { TurnStore } from '../imports/turn-store.js'
 import type { Log } from '../log.js'
 import type { AlarmStore } from '../portals/alarm-store.js'
 import { tellOperator } from '../portals/tell-operator.js'
@@ -17,7 +17,7 @@ type Deps = {
   hubspot: Pick<HubSpot, 'accountDetails'>
   tokens: Pick<TokenStore, 'connect'>
   alarms: Pick<AlarmStore, 'raise' | 'end'>
-  submissions: Pick<SubmissionStore, 'releaseHeld'>
+  turns: Pick<TurnStore, 'releaseHeld'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
 }

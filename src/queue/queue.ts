@@ -67,6 +67,7 @@ export function createQueue({ connectionString, log }: { connectionString: strin
   }
 
   let started: Promise<unknown> | undefined
+  const worked = new Set<string>()
 
   return {
     /** Makes the queue's tables and these kinds of jobs known; safe to do twice, and on many processes at once. */
@@ -124,6 +125,7 @@ export function createQueue({ connectionString, log }: { connectionString: strin
           pollingIntervalSeconds: POLL_SECONDS,
           notifyPollingIntervalSeconds: POLL_SECONDS,
         }
+        worked.add(kind.name)
         await boss.work(kind.name, options, async ([next]) => {
           if (!next) return
           await handle(next.data).catch((error: unknown) => {
@@ -133,6 +135,11 @@ export function createQueue({ connectionString, log }: { connectionString: strin
           })
         })
       }
+    },
+
+    /** Takes no more jobs; what runs goes on, and may still add some. */
+    async pause(): Promise<void> {
+      await Promise.all([...worked].map((name) => boss.offWork(name, { wait: false })))
     },
 
     /** Takes no more jobs and lets running ones finish within `graceMs`; the rest is handed to somebody else. */

@@ -9,12 +9,12 @@ const SLOW_MS = 60_000
 describe('the commit point', () => {
   it('and a recovery never both win, whatever the order', async () => {
     const app = await testApp({ work: false })
-    const { submissions } = app.deps
+    const { submissions, turns } = app.deps
     await uploadFile(app)
     const outcomes = { committed: 0, recovered: 0 }
 
     for (let round = 0; round < 40; round++) {
-      const claim = await submissions.claimNext(PORTAL)
+      const claim = await turns.claimNext(PORTAL)
       if (!claim) throw new Error('nothing to claim')
       await app.query(`UPDATE "Import" SET "leaseUntil" = clock_timestamp() + interval '${round % 8} milliseconds'`)
       const [committed, ...recoveries] = await Promise.all([
@@ -35,9 +35,9 @@ describe('the commit point', () => {
 
   it('that is being written when its lease runs out is not overtaken', async () => {
     const app = await testApp({ work: false })
-    const { submissions } = app.deps
+    const { submissions, turns } = app.deps
     await uploadFile(app)
-    const claim = await submissions.claimNext(PORTAL)
+    const claim = await turns.claimNext(PORTAL)
     if (!claim) throw new Error('nothing to claim')
     const other = new pg.Client({ connectionString: app.databaseUrl })
     await other.connect()

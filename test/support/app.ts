@@ -89,7 +89,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     close: async () => {
       http.closeAllConnections()
       http.close()
-      await deps.queue.stop(5_000)
+      await deps.stopWork(5_000)
       await deps.close()
       const places = await app.places()
       await client.end()

@@ -1,0 +1,223 @@
+import type { Database, Transaction } from '../db/prisma.js'
+import type { Quota } from '../hubspot/answers.js'
+import { recordEvent } from './import-store.js'
+import type { HeldReason } from './schema.js'
+import { type Claim, LEASE_SECONDS } from './submission-store.js'
+
+/** HubSpot runs this many imports of a portal at a time, this many of them large, and defers the rest. */
+const MAX_RUNNING = 3
+const MAX_LARGE = 2
+/** An import whose answer was lost is counted as running for as long as HubSpot may keep it out of its list. */
+const LOST_COUNTS_SECONDS = 15 * 60
+/** Other apps use up the same quota, and plans change: what was learnt is tried again now and then. */
+const QUOTA_KNOWN_HOURS = 24
+const [QUOTA_WAIT_MIN_SECONDS, QUOTA_WAIT_MAX_SECONDS] = [60, 3_600]
+/** How long an import takes, where none has ended yet. */
+const USUAL_SECONDS = 60
+
+/** What a portal may start now; null: no limit that we know of. */
+type Budget = {
+  running: number
+  large: number
+  importsLeft: number | null
+  rowsLeft: number | null
+}
+
+/** Where an import stands in its portal's queue, from 1, and when it will probably be its turn. */
+export type Place = { position: number; estimatedStartAt: Date }
+
+export type TurnStore = ReturnType<typeof createTurnStore>
+
+/** Whose turn it is in a portal, and what waits for it to come. All times are the database's. */
+export function createTurnStore(prisma: Database) {
+  return {
+    /**
+     * Claims the import whose turn it is, and stores the intent to submit it; undefined when the portal is not connected,
+     * has no room or has nothing ready. Partners take turns: first the one that has waited longest since its last start.
+     */
+    async claimNext(portalId: string): Promise<Claim | undefined> {
+      return prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`claim ${portalId}`}, 0))`
+        const budget = await readBudget(tx, portalId)
+        if (!budget || budget.running >= MAX_RUNNING) return undefined
+        if (budget.importsLeft !== null && budget.importsLeft <= 0) {
+          await waitForQuota(tx, portalId, await quotaWait(tx, portalId))
+          return undefined
+        }
+        await releaseDue(tx, portalId)
+        const claim = await claimReady(tx, portalId, budget)
+        if (!claim && budget.rowsLeft !== null) await holdTooLong(tx, portalId, budget.rowsLeft)
+        return claim
+      })
+    },
+
+    /** HubSpot refused an import because of a quota; resolves to how many seconds it must wait. */
+    async recordQuota(portalId: string, { of, limit, afterSeconds }: Quota): Promise<number> {
+      return prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`
+          UPDATE "Portal" SET "quotaLearntAt" = now(),
+            "importsPerDay" = CASE WHEN ${of} = 'imports' THEN coalesce(${limit}::int, "importsPerDay") ELSE "importsPerDay" END,
+            "rowsPerDay" = CASE WHEN ${of} = 'rows' THEN coalesce(${limit}::int, "rowsPerDay") ELSE "rowsPerDay" END
+          WHERE "id" = ${portalId}`
+        const seconds = afterSeconds ?? (await quotaWait(tx, portalId))
+        // Fewer rows may still be taken; one import more is not.
+        if (of !== 'rows') await waitForQuota(tx, portalId, seconds)
+        return seconds
+      })
+    },
+
+    /** Parks whatever is ready in portals that are not: they wait for a reconnect, a quota, or for HubSpot to have moved them. */
+    async holdUnready(): Promise<void> {
+      await prisma.$executeRaw`
+        WITH parked AS (
+          UPDATE "Import" i SET "state" = 'held', "updatedAt" = now(),
+            "reason" = CASE WHEN p."status" = 'reconnect' THEN 'reconnect' WHEN p."pausedUntil" > now() THEN 'migration' ELSE 'quota' END,
+            "nextAttemptAt" = greatest(i."nextAttemptAt", p."pausedUntil", p."quotaUntil")
+          FROM "Portal" p
+          WHERE p."id" = i."portalId" AND i."state" = 'accepted' AND (p."status" = 'reconnect'
+            OR (p."status" = 'connected' AND (p."pausedUntil" > now() OR p."quotaUntil" > now())))
+          RETURNING i."id", i."reason"
+        )
+        INSERT INTO "ImportEvent" ("importId", "type", "detail") SELECT "id", 'held', jsonb_build_object('reason', "reason") FROM parked`
+    },
+
+    /** Makes held imports of the portal ready again; resolves to how many. */
+    async releaseHeld(portalId: string, reasons: HeldReason[]): Promise<number> {
+      return prisma.$executeRaw`
+        UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "problem" = NULL, "nextAttemptAt" = now(), "updatedAt" = now()
+        WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" = ANY(${reasons})`
+    },
+
+    /** Releases what was parked while its portal was just being connected again. */
+    async releaseConnected(): Promise<void> {
+      await prisma.$executeRaw`
+        UPDATE "Import" i SET "state" = 'accepted', "reason" = NULL, "nextAttemptAt" = now() - interval '1 minute', "updatedAt" = now()
+        FROM "Portal" p
+        WHERE p."id" = i."portalId" AND p."status" = 'connected' AND i."state" = 'held' AND i."reason" = 'reconnect'`
+    },
+
+    /** The places of those of a portal's imports that wait for nothing but their turn, or for a time that will come. */
+    async findPlaces(portalId: string, importIds: string[]): Promise<Map<string, Place>> {
+      const rows = await prisma.$queryRaw<(Pace & { id: string; position: number; readyInSeconds: number })[]>`
+        WITH waiting AS (
+          SELECT i."id", i."createdAt", i."nextAttemptAt", coalesce(i."partnerId", '') AS "partnerId",
+                 row_number() OVER (PARTITION BY i."partnerId" ORDER BY i."createdAt", i."id") AS nth
+          FROM "Import" i
+          WHERE i."portalId" = ${portalId} AND (i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('quota', 'migration', 'busy')))
+        ), places AS (
+          SELECT w.*, row_number() OVER (ORDER BY w.nth, t."lastAt" NULLS FIRST, w."createdAt", w."id")::int AS position
+          FROM waiting w LEFT JOIN "Turn" t ON t."portalId" = ${portalId} AND t."partnerId" = w."partnerId"
+        ), pace AS (
+          SELECT avg(extract(epoch FROM "finishedAt" - "startedAt"))::float8 AS "averageSeconds" FROM (
+            SELECT "finishedAt", "startedAt" FROM "Import"
+            WHERE "portalId" = ${portalId} AND "state" = 'done' ORDER BY "createdAt" DESC LIMIT 20) latest
+        )
+        SELECT places."id", places.position, pace."averageSeconds", clock_timestamp() AS now,
+               (SELECT count(*)::int FROM "Import" WHERE "portalId" = ${portalId} AND "state" IN ('submitting', 'submitted', 'processing')) AS running,
+               extract(epoch FROM greatest(p."pausedUntil", p."quotaUntil", now()) - now())::float8 AS "blockedSeconds",
+               extract(epoch FROM greatest(places."nextAttemptAt", now()) - now())::float8 AS "readyInSeconds"
+        FROM places, pace, "Portal" p WHERE p."id" = ${portalId} AND places."id" = ANY(${importIds})`
+      return new Map(
+        rows.map(({ id, position, readyInSeconds, now, ...pace }) => {
+          const seconds = Math.max(readyInSeconds, startsInSeconds(position, pace))
+          return [id, { position, estimatedStartAt: new Date(now.getTime() + seconds * 1_000) }]
+        }),
+      )
+    },
+  }
+}
+
+type Pace = { now: Date; running: number; averageSeconds: number | null; blockedSeconds: number }
+
+/** As many start at a time as there are slots, and each lasts as long as the latest ones did. */
+export function startsInSeconds(position: number, { running, averageSeconds, blockedSeconds }: Omit<Pace, 'now'>): number {
+  const ahead = Math.max(0, position + Math.min(running, MAX_RUNNING) - MAX_RUNNING)
+  return blockedSeconds + Math.ceil(ahead / MAX_RUNNING) * (averageSeconds ?? USUAL_SECONDS)
+}
+
+/** Undefined when nothing may be sent for the portal now. What was started is only counted where there is a limit. */
+async function readBudget(tx: Transaction, portalId: string): Promise<Budget | undefined> {
+  const [budget] = await tx.$queryRaw<Budget[]>`
+    SELECT r.running, r.large, known."importsPerDay" - day.imports AS "importsLeft",
+           (known."rowsPerDay" - day.rows)::float8 AS "rowsLeft"
+    FROM "Portal" p
+    CROSS JOIN LATERAL (
+      SELECT count(*)::int AS running, (count(*) FILTER (WHERE i."isLarge"))::int AS large FROM "Import" i
+      WHERE i."portalId" = p."id" AND (i."state" IN ('submitting', 'submitted', 'processing')
+        OR (i."state" = 'ambiguous' AND i."startedAt" > now() - ${LOST_COUNTS_SECONDS} * interval '1 second'))
+    ) r
+    LEFT JOIN LATERAL (
+      SELECT p."importsPerDay", p."rowsPerDay" WHERE p."quotaLearntAt" > now() - ${QUOTA_KNOWN_HOURS} * interval '1 hour'
+    ) known ON true
+    CROSS JOIN LATERAL (
+      SELECT count(*)::int AS imports, coalesce(sum(i."rows"), 0) AS rows FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id"
+      WHERE p."quotaLearntAt" IS NOT NULL AND i."portalId" = p."id" AND i."startedAt" > now() - interval '24 hours'
+        AND (part."hubspotImportId" IS NOT NULL OR part."committedAt" IS NOT NULL)
+    ) day
+    WHERE p."id" = ${portalId} AND p."status" = 'connected' AND p."matchingSince" IS NULL
+      AND coalesce(p."pausedUntil" <= now(), true) AND coalesce(p."quotaUntil" <= now(), true)`
+  return budget
+}
+
+async function claimReady(tx: Transaction, portalId: string, { large, rowsLeft }: Budget): Promise<Claim | undefined> {
+  const [claim] = await tx.$queryRaw<Claim[]>`
+    WITH next AS (
+      SELECT ready."id", t."partnerId" FROM "Turn" t
+      CROSS JOIN LATERAL (
+        SELECT i."id", i."createdAt" FROM "Import" i
+        WHERE i."portalId" = t."portalId" AND i."state" = 'accepted' AND i."nextAttemptAt" <= now()
+          AND (i."partnerId" = t."partnerId" OR (t."partnerId" = '' AND i."partnerId" IS NULL))
+          AND (NOT i."isLarge" OR ${large < MAX_LARGE}) AND coalesce(coalesce(i."rows", 0) <= ${rowsLeft}::float8, true)
+        ORDER BY i."createdAt", i."id" LIMIT 1
+      ) ready
+      WHERE t."portalId" = ${portalId}
+      ORDER BY t."lastAt", ready."createdAt", ready."id" LIMIT 1
+    ), turn AS (
+      UPDATE "Turn" t SET "lastAt" = clock_timestamp() FROM next WHERE t."portalId" = ${portalId} AND t."partnerId" = next."partnerId"
+    )
+    UPDATE "Import" i SET "state" = 'submitting', "problem" = NULL, "attempts" = "attempts" + 1,
+      "startedAt" = now(), "updatedAt" = now(),
+      "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
+    FROM next, "ImportPart" part
+    WHERE i."id" = next."id" AND part."importId" = i."id" AND part."position" = 0
+    RETURNING i."id" AS "importId", part."id" AS "partId", i."leaseEpoch" AS epoch, i."attempts"`
+  if (!claim) return undefined
+  await tx.$executeRaw`UPDATE "ImportPart" SET "intentAt" = now(), "committedAt" = NULL, "cleanScans" = 0 WHERE "id" = ${claim.partId}`
+  await recordEvent(tx, claim.importId, 'submitting', { attempt: claim.attempts })
+  return claim
+}
+
+/** The time that held imports of a ready portal were waiting for has come. */
+async function releaseDue(tx: Transaction, portalId: string): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "updatedAt" = now()
+    WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" IN ('scope', 'quota', 'migration', 'busy') AND "nextAttemptAt" <= now()`
+}
+
+async function waitForQuota(tx: Transaction, portalId: string, seconds: number): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE "Portal" SET "quotaUntil" = greatest("quotaUntil", now() + ${seconds} * interval '1 second') WHERE "id" = ${portalId}`
+}
+
+/** Imports with more rows than the day has left are told so; shorter ones are not kept waiting by them. */
+async function holdTooLong(tx: Transaction, portalId: string, rowsLeft: number): Promise<void> {
+  const seconds = await quotaWait(tx, portalId)
+  await tx.$executeRaw`
+    WITH parked AS (
+      UPDATE "Import" SET "state" = 'held', "reason" = 'quota', "updatedAt" = now(), "nextAttemptAt" = now() + ${seconds} * interval '1 second'
+      WHERE "portalId" = ${portalId} AND "state" = 'accepted' AND "nextAttemptAt" <= now() AND "rows" > ${rowsLeft}::float8
+      RETURNING "id"
+    )
+    INSERT INTO "ImportEvent" ("importId", "type", "detail") SELECT "id", 'held', '{"reason": "quota"}'::jsonb FROM parked`
+}
+
+/** Until the oldest start of the last 24 hours counts no more; not at once, and not for long: others use the quota as well. */
+async function quotaWait(tx: Transaction, portalId: string): Promise<number> {
+  const [oldest] = await tx.$queryRaw<{ seconds: number | null }[]>`
+    SELECT extract(epoch FROM min(i."startedAt") + interval '24 hours' - now())::float8 AS seconds
+    FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id"
+    WHERE i."portalId" = ${portalId} AND i."startedAt" > now() - interval '24 hours'
+      AND (part."hubspotImportId" IS NOT NULL OR part."committedAt" IS NOT NULL)`
+  const seconds = Math.ceil(oldest?.seconds ?? QUOTA_WAIT_MAX_SECONDS)
+  return Math.min(Math.max(seconds, QUOTA_WAIT_MIN_SECONDS), QUOTA_WAIT_MAX_SECONDS)
+}
