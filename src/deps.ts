@@ -8,10 +8,12 @@ import { createOAuth } from './hubspot/oauth.js'
 import { createCancellationStore } from './imports/cancellation-store.js'
 import { createDisconnectionStore } from './imports/disconnection-store.js'
 import { createErasureStore } from './imports/erasure-store.js'
+import { createFilesInUseStore } from './imports/files-in-use-store.js'
 import { createIdempotencyStore } from './imports/idempotency-store.js'
 import { createImportStore } from './imports/import-store.js'
 import { createLanes } from './imports/lanes.js'
 import { createSubmissionStore } from './imports/submission-store.js'
+import { createFileSweep } from './imports/sweep-files.js'
 import { createTrackingStore } from './imports/tracking-store.js'
 import { createTurnStore } from './imports/turn-store.js'
 import { createLog, type Log } from './log.js'
@@ -70,6 +72,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     turns: createTurnStore(prisma),
     cancellations: createCancellationStore(prisma),
     lanes,
+    sweepFiles: createFileSweep({ files, filesInUse: createFilesInUseStore(prisma), log }),
     tracking: createTrackingStore(prisma),
     disconnections: createDisconnectionStore(prisma),
     erasures: createErasureStore(prisma),

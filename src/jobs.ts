@@ -47,6 +47,7 @@ export async function sweep(deps: Deps): Promise<void> {
   const steps: Record<string, () => Promise<unknown>> = {
     'overdue tokens': () => destroyOverdueTokens(deps),
     imports: () => recoverImports(deps),
+    files: () => deps.sweepFiles(),
     'access checks': () => queueChecks(deps),
     erasures: () => eraseFlagged(deps),
     states: () => deps.states.sweep(),

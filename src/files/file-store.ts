@@ -19,6 +19,13 @@ export type FileStore = {
   remove(storeKey: string): Promise<void>
   /** Removes what uploads that died left behind, when older than this; resolves to how many there were. */
   sweepUnfinished(olderThanMs: number): Promise<number>
+  /**
+   * Removes complete files that are older than this and that nobody keeps, `findKept` says which of some; looks at a part
+   * of the store at a time. Resolves to how many there were.
+   */
+  sweepOrphans(olderThanMs: number, findKept: (storeKeys: string[]) => Promise<Set<string>>): Promise<number>
+  /** Whether a file is there. */
+  has(storeKey: string): Promise<boolean>
   /** @throws when files cannot be stored now */
   check(): Promise<void>
 }
@@ -27,6 +34,8 @@ export type FileStore = {
 const OWN_NAME = /^[0-9a-f]{32}$/
 /** Small: what is read, sent and forgotten at once costs no more than V8's cheap collections. */
 const READ_CHUNK_BYTES = 128 * 1024
+/** Folders of complete files that one sweep looks at. */
+const FOLDERS_A_SWEEP = 16
 /** Errors of the disk, not of whoever sends. */
 const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'ENOENT', 'EFBIG']
 
@@ -34,7 +43,9 @@ const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EA
 export async function createFileStore(filesUrl: string): Promise<FileStore> {
   const root = fileURLToPath(filesUrl)
   const unfinished = join(root, 'unfinished')
-  await mkdir(unfinished, { recursive: true, mode: 0o700 })
+  const orphans = join(root, 'orphans')
+  for (const folder of [unfinished, orphans]) await mkdir(folder, { recursive: true, mode: 0o700 })
+  let sweptUntil = ''
   const folderOf = (storeKey: string) => join(root, storeKey.slice(-2))
 
   return {
@@ -97,10 +108,47 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
       return removed
     },
 
+    async sweepOrphans(olderThanMs, findKept) {
+      const isOld = async (path: string) => (await stat(path)).mtimeMs < Date.now() - olderThanMs
+      const folders = (await readdir(root)).filter((name) => /^[0-9a-f]{2}$/.test(name) && name > sweptUntil).sort()
+      const next = folders.slice(0, FOLDERS_A_SWEEP)
+      sweptUntil = folders.length > next.length ? (next.at(-1) ?? '') : ''
+      let removed = 0
+      for (const folder of next) {
+        const names = (await readdir(join(root, folder))).filter((name) => OWN_NAME.test(name))
+        const old = await filterAsync(names, (name) => isOld(join(root, folder, name)).catch(() => false))
+        const kept = old.length > 0 ? await findKept(old) : new Set()
+        for (const name of old.filter((one) => !kept.has(one))) {
+          // Out of everybody's reach first: an upload that touches it from now on is told that it is gone.
+          await rename(join(root, folder, name), join(orphans, name))
+          const isOrphan = await isOld(join(orphans, name))
+          if (isOrphan) await rm(join(orphans, name), { force: true })
+          else await rename(join(orphans, name), join(root, folder, name))
+          removed += Number(isOrphan)
+        }
+      }
+      return removed
+    },
+
+    async has(storeKey) {
+      return stat(join(folderOf(storeKey), storeKey)).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return false
+          throw error
+        },
+      )
+    },
+
     async check() {
       await access(unfinished, constants.W_OK)
     },
   }
+}
+
+async function filterAsync<T>(all: T[], isWanted: (one: T) => Promise<boolean>): Promise<T[]> {
+  const wanted = await Promise.all(all.map(isWanted))
+  return all.filter((_, i) => wanted[i])
 }
 
 /** Writes a new file, closed and on the disk once this resolves. No chunk is kept while the next one is awaited. */

@@ -1,4 +1,3 @@
-import type { FileStore } from '../files/file-store.js'
 import type { Log } from '../log.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { Queue } from '../queue/queue.js'
@@ -7,8 +6,6 @@ import { advancePortalJob, disconnectPortalJob, reconcilePortalJob, trackPortalJ
 import type { SubmissionStore } from './submission-store.js'
 import type { TurnStore } from './turn-store.js'
 
-/** An upload that wrote nothing for so long is dead. */
-const UNFINISHED_FILE_MS = 10 * 60_000
 /** A disconnection takes less, unless whoever was about it died. */
 const STALLED_SECONDS = 15
 
@@ -17,7 +14,6 @@ type Deps = {
   turns: Pick<TurnStore, 'holdUnready' | 'releaseConnected'>
   disconnections: Pick<DisconnectionStore, 'cancelWaiting'>
   portals: Pick<PortalStore, 'listUnerased'>
-  files: Pick<FileStore, 'sweepUnfinished'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
 }
@@ -25,10 +21,10 @@ type Deps = {
 const JOBS = { advance: advancePortalJob, track: trackPortalJob, reconcile: reconcilePortalJob }
 
 /**
- * Takes up what dead processes left: expired claims, imports that nobody moves any more, half-written files. Run again and
+ * Takes up what dead processes left: expired claims, and imports that nobody moves any more. Run again and
  * again, on every worker, for as long as it lives: a start-up step would miss what dies later.
  */
-export async function recoverImports({ submissions, turns, disconnections, portals, files, queue, log }: Deps): Promise<void> {
+export async function recoverImports({ submissions, turns, disconnections, portals, queue, log }: Deps): Promise<void> {
   for (const { portalId, state } of await submissions.recoverExpired()) {
     log.warn({ portalId, state }, 'took over an import from a process that stopped')
     await queue.enqueue(state === 'ambiguous' ? reconcilePortalJob : advancePortalJob, { portalId })
@@ -39,6 +35,4 @@ export async function recoverImports({ submissions, turns, disconnections, porta
   await turns.holdUnready()
   await turns.releaseConnected()
   for (const { portalId, kind } of await submissions.listStalled()) await queue.enqueue(JOBS[kind], { portalId })
-  const removed = await files.sweepUnfinished(UNFINISHED_FILE_MS)
-  if (removed > 0) log.warn({ removed }, 'removed what interrupted uploads had left')
 }
