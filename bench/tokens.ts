@@ -1,35 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import pg from 'pg'
 import { type Config, type EncryptionKey, parseConfig } from '../src/config.js'
-import { startEmbeddedPostgres } from '../src/db/embedded-postgres.js'
-import { applyMigrations } from '../src/db/migrate.js'
 import { createOAuth } from '../src/hubspot/oauth.js'
-import { createSimulator, type Simulator } from '../src/simulator/simulator.js'
+import type { Simulator } from '../src/simulator/simulator.js'
 import { testEnvironment } from '../test/support/app.js'
 import { kill, runScript } from '../test/support/process.js'
 import { type Caller, environmentOf, startCaller } from '../test/tokens/support/callers.js'
 import { connectPortals } from '../test/tokens/support/portals.js'
 import type { Outcome } from '../test/tokens/support/token-caller.js'
+import { type Place as BarePlace, withPlace } from './place.js'
 import { type Measurement, report } from './report.js'
 
 const HERD = { processes: 4, callersEach: 250, warmUps: 3, rounds: 20, hubspotMs: 500, maxP99Ms: 150 }
 const ROTATION = { portals: 10_000, callsAtOnce: 50, everyMs: 150, expiredAtOnce: 5, maxSeconds: 60 }
 
-type Place = {
-  config: Config
-  databaseUrl: string
-  hubspot: Simulator
-  query: <Row extends object>(sql: string, values?: unknown[]) => Promise<Row[]>
-  portalIds: string[]
-  callers: Caller[]
-}
+type Place = BarePlace & { config: Config; portalIds: string[]; callers: Caller[] }
 
 /** Goals P7 and G17: a herd that meets one stale token, and new encryption keys for many portals. */
 export async function runTokens(): Promise<void> {
-  const measurements = await withPlace(async (place) => [...(await measureHerd(place)), ...(await measureRotation(place))])
+  const measurements = await withPlace((bare) =>
+    withCallers(bare, async (place) => [...(await measureHerd(place)), ...(await measureRotation(place))]),
+  )
   await report(
     'tokens',
     measurements,
@@ -123,30 +113,17 @@ function countFailures(outcomes: Outcome[]): number {
   return outcomes.flatMap(({ failed }) => Object.values(failed)).reduce((sum, count) => sum + count, 0)
 }
 
-/** A Postgres, a HubSpot and callers; all portals are connected, their data keys wrapped by the older of two keys. */
-async function withPlace<T>(measure: (place: Place) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'importal-bench-'))
-  // Postgres does not run as root: where root starts it, another account must get through to its data.
-  await chmod(folder, 0o711)
-  const database = await startEmbeddedPostgres({ dir: folder, role: 'app' })
-  const hubspot = await createSimulator({ clientId: 'test-client', clientSecret: 'test-secret' })
-  const client = new pg.Client({ connectionString: database.url })
+/** All portals are connected, their data keys wrapped by the older of two keys. */
+async function withCallers<T>(bare: BarePlace, measure: (place: Place) => Promise<T>): Promise<T> {
+  const { config, older } = settings(bare.hubspot, bare.folder)
+  const portalIds = await connectPortals({ ...bare, config, deps: { oauth: createOAuth(config) } }, older, ROTATION.portals)
   const callers: Caller[] = []
+  const place = { ...bare, config, portalIds, callers }
   try {
-    await applyMigrations({ connectionString: database.url, dir: 'prisma/migrations' })
-    await client.connect()
-    const query = async <Row extends object>(sql: string, values: unknown[] = []) => (await client.query<Row>(sql, values)).rows
-    const { config, older } = settings(hubspot, folder)
-    const place = { config, databaseUrl: database.url, hubspot, query, portalIds: [], callers }
-    const portalIds = await connectPortals({ ...place, deps: { oauth: createOAuth(config) } }, older, ROTATION.portals)
     for (let i = 0; i < HERD.processes; i++) callers.push(await startCaller(environmentOf(place)))
-    return await measure({ ...place, portalIds })
+    return await measure(place)
   } finally {
     for (const { child } of callers) await kill(child, 'SIGTERM')
-    await client.end()
-    await hubspot.close()
-    await database.stop()
-    await rm(folder, { recursive: true, force: true })
   }
 }
 

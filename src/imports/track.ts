@@ -27,14 +27,15 @@ export async function trackPortal(deps: Deps, portalId: string): Promise<void> {
   const running = await deps.tracking.listRunning(portalId)
   if (!running.some(({ isDue }) => isDue)) return
   const listed = running.length > 1 ? await listNewest(deps, portalId) : []
-  for (const ours of running) {
-    // One that cannot be followed must not keep the others from it.
-    await followOne(deps, portalId, ours, listed).catch(async (error: unknown) => {
+  // One that cannot be followed must not keep the others from it.
+  const follows = running.map((ours) =>
+    followOne(deps, portalId, ours, listed).catch(async (error: unknown) => {
       const { code, options } = error instanceof AppError ? error : new AppError('internal')
       deps.log.warn({ err: error, portalId, importId: ours.id, code }, 'a running import could not be followed')
       await deps.tracking.postpone([ours.id], Math.max(pollInterval(ours), options.retryAfterSeconds ?? 5))
-    })
-  }
+    }),
+  )
+  await Promise.all(follows)
   const left = await deps.tracking.listRunning(portalId)
   if (left.length > 0)
     await deps.queue.enqueue(
