@@ -25,6 +25,7 @@ import { createPartnerStore } from './partners/partner-store.js'
 import { createAccessToken } from './portals/access-token.js'
 import { createAlarmStore } from './portals/alarm-store.js'
 import { createAuditStore } from './portals/audit-store.js'
+import { createCallBudget } from './portals/call-budget.js'
 import { createDataKeyStore } from './portals/data-key-store.js'
 import { createPortalStore } from './portals/portal-store.js'
 import { createSeal } from './portals/seal.js'
@@ -49,6 +50,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
   const tokens = createTokenStore(prisma, seal)
   const queue = createQueue({ connectionString: databaseUrl, log })
   const lanes = createLanes()
+  const callBudget = createCallBudget(prisma)
   let isDraining = false
 
   return {
@@ -60,11 +62,12 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     alarms,
     portals,
     tokens,
+    callBudget,
     dataKeys: createDataKeyStore(prisma, seal),
     audit: createAuditStore(prisma),
     queue,
     hubspot: createHubSpot(config.hubspot),
-    accessToken: createAccessToken({ portals, tokens, alarms, oauth, metrics, log }),
+    accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
     imports: createImportStore(prisma),
     idempotency: createIdempotencyStore(prisma),

@@ -5,6 +5,7 @@ import { createOAuth } from '../src/hubspot/oauth.js'
 import { createMetrics } from '../src/metrics.js'
 import { createAccessToken } from '../src/portals/access-token.js'
 import { createAlarmStore } from '../src/portals/alarm-store.js'
+import { createCallBudget } from '../src/portals/call-budget.js'
 import { createPortalStore } from '../src/portals/portal-store.js'
 import { createSeal } from '../src/portals/seal.js'
 import { createTokenStore } from '../src/portals/token-store.js'
@@ -21,7 +22,9 @@ function anotherProcess(app: TestApp) {
   const portals = createPortalStore(prisma)
   const alarms = createAlarmStore(prisma)
   const oauth = createOAuth(app.config)
-  const accessToken = createAccessToken({ portals, tokens, alarms, oauth, metrics: createMetrics(), log: silent })
+  const callBudget = createCallBudget(prisma)
+  const metrics = createMetrics()
+  const accessToken = createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log: silent })
   return { accessToken, tokens, close: () => prisma.$disconnect() }
 }
 

@@ -117,8 +117,8 @@ export type CreateOutcome =
   | { outcome: 'submitted'; import: HubSpotImport }
   /** Final: HubSpot will never take this file with this request. */
   | { outcome: 'refused'; detail: string; correlationId: string | null }
-  /** Certainly not created. */
-  | { outcome: 'retry'; afterSeconds: number; why: string }
+  /** Certainly not created. `isRate`: the portal has made too many calls, and none of any kind is wanted for so long. */
+  | { outcome: 'retry'; afterSeconds: number; why: string; isRate?: boolean }
   | { outcome: 'held'; reason: 'migration'; afterSeconds: number; detail: string }
   | Quota
   | { outcome: 'held'; reason: 'scope'; afterSeconds: number; detail: string; scopes: string[] }
@@ -147,6 +147,7 @@ const BROKEN_RETRY_SECONDS = 10 * 60
 const SCOPE_RETRY_SECONDS = 60 * 60
 const TRANSIENT_RETRY_SECONDS = 1
 const LOCKED_RETRY_SECONDS = 2
+const RATE_RETRY_SECONDS = 10
 
 /**
  * Classifies an answer to a create by status and body. `complete` says whether the whole body had been handed over:
@@ -200,7 +201,12 @@ function classifyLimit(answer: Answer, error: HubSpotError | undefined, detail: 
   if (quota) return { outcome: 'held', reason: 'quota', ...quota, afterSeconds: askedWait(answer) ?? null, detail }
   if (error?.errors?.some(({ code }) => code === 'TOO_MANY_ROWS'))
     return { outcome: 'refused', detail, correlationId: error.correlationId ?? null }
-  return { outcome: 'retry', afterSeconds: retryAfter(answer, 10), why: 'rate limit' }
+  return { outcome: 'retry', afterSeconds: retryAfter(answer, RATE_RETRY_SECONDS), why: 'rate limit', isRate: isRateLimit(error) }
+}
+
+/** Whether an error is about the calls that a portal makes in ten seconds. */
+export function isRateLimit(error: HubSpotError | undefined): boolean {
+  return error?.policyName === 'TEN_SECONDLY_ROLLING'
 }
 
 function toQuota({ policyName, errorType, errorTokens, message }: HubSpotError): Pick<Quota, 'of' | 'limit'> | undefined {

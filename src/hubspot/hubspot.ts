@@ -12,6 +12,7 @@ import {
   HubSpotImport,
   HubSpotImportPage,
   HubSpotRowErrorPage,
+  isRateLimit,
   missingScopes,
   type Property,
   PropertyList,
@@ -226,7 +227,10 @@ function toAppError(answer: Answer): AppError {
   if (answer.status === 403) return new AppError('scope_missing', { context: { ...context, scopes: missingScopes(error) } })
   if (answer.status === 477) return new AppError('hubspot_migrating', { retryAfterSeconds: retryAfter(answer, 600), context })
   if ([423, 429].includes(answer.status))
-    return new AppError('hubspot_busy', { retryAfterSeconds: retryAfter(answer, 10), context })
+    return new AppError('hubspot_busy', {
+      retryAfterSeconds: retryAfter(answer, 10),
+      context: { ...context, isRate: isRateLimit(error) },
+    })
   return new AppError('hubspot_unavailable', { context })
 }
 

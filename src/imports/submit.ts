@@ -5,6 +5,7 @@ import type { HubSpot } from '../hubspot/hubspot.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from '../portals/access-token.js'
 import type { AlarmStore } from '../portals/alarm-store.js'
+import type { CallBudget } from '../portals/call-budget.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { Queue } from '../queue/queue.js'
 import type { Secret } from '../secret.js'
@@ -26,6 +27,7 @@ export type SubmitDeps = {
   files: Pick<FileStore, 'read'>
   hubspot: Pick<HubSpot, 'createImport'>
   accessToken: AccessToken
+  callBudget: Pick<CallBudget, 'take' | 'pauseFor'>
   portals: Pick<PortalStore, 'pause' | 'recordMissingScopes'>
   alarms: Pick<AlarmStore, 'raise' | 'end'>
   queue: Pick<Queue, 'enqueue'>
@@ -68,7 +70,7 @@ export async function submitImport(deps: SubmitDeps, claim: Claim, signal: Abort
     default: {
       const settlement = toSettlement(await withWait(deps, made, outcome), claim.attempts)
       await submissions.settle(claim, settlement)
-      if (outcome.outcome === 'held') await tellPortal(deps, portalId, outcome)
+      await tellPortal(deps, portalId, outcome)
       if (settlement.state === 'held') await deps.turns.holdUnready()
       log.warn({ ...fields, ...settlement }, 'not submitted')
       return { freesSlotAfterSeconds: 'afterSeconds' in settlement ? settlement.afterSeconds : 0 }
@@ -86,11 +88,9 @@ async function withWait({ turns }: SubmitDeps, { portalId, files }: StoredImport
 }
 
 /** What held one import holds up all of its portal, or even all portals. */
-async function tellPortal(
-  { portals, alarms, log }: SubmitDeps,
-  portalId: string,
-  held: Extract<CreateOutcome, { outcome: 'held' }>,
-): Promise<void> {
+async function tellPortal({ portals, callBudget, alarms, log }: SubmitDeps, portalId: string, held: Outcome): Promise<void> {
+  if (held.outcome === 'retry' && held.isRate) await callBudget.pauseFor(portalId, held.afterSeconds)
+  if (held.outcome !== 'held') return
   if (held.reason === 'migration') await portals.pause(portalId, held.afterSeconds)
   if (held.reason === 'scope') await portals.recordMissingScopes(portalId, held.scopes)
   if (held.reason !== 'busy') return
@@ -139,12 +139,13 @@ async function keepingClaim<T>({ submissions }: SubmitDeps, claim: Claim, act: (
 }
 
 async function send(
-  { submissions, hubspot, files }: SubmitDeps,
+  { submissions, hubspot, files, callBudget }: SubmitDeps,
   claim: Claim,
   made: StoredImport,
   accessToken: Secret,
   signal: AbortSignal,
 ): Promise<CreateOutcome> {
+  await callBudget.take(made.portalId)
   return hubspot.createImport({
     accessToken,
     importRequest: { ...made.request, name: `${made.name} ${markerOf(made.id)}` },

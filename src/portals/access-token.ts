@@ -4,6 +4,7 @@ import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Secret } from '../secret.js'
 import type { AlarmStore } from './alarm-store.js'
+import type { CallBudget } from './call-budget.js'
 import type { PortalStore } from './portal-store.js'
 import { tellOperator } from './tell-operator.js'
 import type { NewTokens, TokenPurpose, TokenSet, TokenStore } from './token-store.js'
@@ -27,7 +28,10 @@ export type AccessToken = {
   afterRefusal: (portalId: string, purpose: TokenPurpose, refused: VersionedToken, expired: boolean) => Promise<VersionedToken>
   /** HubSpot refused even a token it had just given: the portal must be connected again. @throws `portal_disconnected` */
   afterSecondRefusal: (portalId: string, refused: VersionedToken) => Promise<never>
-  /** Calls HubSpot with a token; once more with a newer one when it is refused with `token_refused`. */
+  /**
+   * Calls HubSpot with a token, within the portal's budget of calls; once more with a newer one when it is refused with
+   * `token_refused`.
+   */
   use: <T>(portalId: string, purpose: TokenPurpose, call: (accessToken: Secret) => Promise<T>) => Promise<T>
 }
 
@@ -35,6 +39,7 @@ type Deps = {
   portals: Pick<PortalStore, 'markReconnect' | 'pause' | 'recordMissingScopes'>
   tokens: Pick<TokenStore, 'read' | 'update'>
   alarms: Pick<AlarmStore, 'raise' | 'end'>
+  callBudget: Pick<CallBudget, 'take' | 'pauseFor'>
   oauth: Pick<OAuth, 'refresh' | 'introspect'>
   metrics: Pick<Metrics, 'countRefresh'>
   log: Log
@@ -50,7 +55,7 @@ type Deps = {
  *   (our credentials: nobody is disconnected), `hubspot_unavailable`
  * @see https://developers.hubspot.com/docs/api-reference/latest/authentication/manage-oauth-tokens
  */
-export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log }: Deps): AccessToken {
+export function createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }: Deps): AccessToken {
   const underWay = new Map<string, Promise<TokenSet>>()
 
   /** One at a time per key in this process; everybody waits for the same one. */
@@ -112,6 +117,7 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
   async function toRefusal(portalId: string, purpose: TokenPurpose, error: unknown): Promise<Refusal> {
     const { code, options } = error instanceof AppError ? error : new AppError('internal')
     if (code === 'hubspot_migrating') await portals.pause(portalId, options.retryAfterSeconds ?? 0)
+    if (code === 'hubspot_busy' && options.context?.isRate) await callBudget.pauseFor(portalId, options.retryAfterSeconds ?? 0)
     // A check tries what is optional as well.
     if (code === 'scope_missing' && purpose !== 'check')
       await portals.recordMissingScopes(portalId, (options.context?.scopes as string[]) ?? [])
@@ -159,9 +165,11 @@ export function createAccessToken({ portals, tokens, alarms, oauth, metrics, log
 
   const use = async <T>(portalId: string, purpose: TokenPurpose, call: (token: Secret) => Promise<T>): Promise<T> => {
     const first = await accessToken(portalId, purpose)
+    await callBudget.take(portalId)
     const refused = await call(first.accessToken).catch((error: unknown) => toRefusal(portalId, purpose, error))
     if (!isRefusal(refused)) return refused
     const second = await afterRefusal(portalId, purpose, first, refused.expired)
+    await callBudget.take(portalId)
     const again = await call(second.accessToken).catch((error: unknown) => toRefusal(portalId, purpose, error))
     if (!isRefusal(again)) return again
     // Called expired, the very token that HubSpot has just given: that is no word about our access.

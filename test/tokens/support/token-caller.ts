@@ -11,6 +11,7 @@ import { createLog } from '../../../src/log.js'
 import { createMetrics } from '../../../src/metrics.js'
 import { createAccessToken, type VersionedToken } from '../../../src/portals/access-token.js'
 import { createAlarmStore } from '../../../src/portals/alarm-store.js'
+import { createCallBudget } from '../../../src/portals/call-budget.js'
 import { createPortalStore } from '../../../src/portals/portal-store.js'
 import { createSeal } from '../../../src/portals/seal.js'
 import { createTokenStore } from '../../../src/portals/token-store.js'
@@ -36,7 +37,9 @@ function open() {
   const alarms = createAlarmStore(prisma)
   const log = createLog(config.logLevel)
   const oauth = createOAuth(config)
-  return { portals, accessToken: createAccessToken({ portals, tokens, alarms, oauth, metrics: createMetrics(), log }) }
+  const callBudget = createCallBudget(prisma)
+  const metrics = createMetrics()
+  return { portals, accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }) }
 }
 
 async function carryOut({ portalIds, callsEach, spreadMs = 0 }: Order): Promise<Outcome> {
