@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { authorize, refuseApp } from './authorize.js'
 import { type Exchange, type Reply, send } from './exchange.js'
 import { type Fault, faultReply, garble, hasEffect, type Operation, scramble, takeFault } from './faults.js'
@@ -48,7 +48,7 @@ async function strike(exchange: Exchange, { read, make }: Call, fault: Fault): P
   if ('status' in fault && fault.early) return send(exchange, faultReply(fault.status, fault.body, fault.headers))
   if ('reset' in fault && fault.reset === 'at-once') return void req.socket.destroy()
   if ('reset' in fault && typeof fault.reset === 'object') cutAfter(req, fault.reset.afterBytes)
-  if ('informational' in fault) for (let i = 0; i < fault.informational; i++) res.writeProcessing()
+  if ('informational' in fault) await hold(res, fault.informational)
   await read?.('readBytesPerSecond' in fault ? fault.readBytesPerSecond : undefined)
   if (isCut(req)) return
 
@@ -63,6 +63,14 @@ async function strike(exchange: Exchange, { read, make }: Call, fault: Fault): P
   if ('dripBytesPerSecond' in fault) return drip(exchange, reply, fault.dripBytesPerSecond)
   if ('slowMs' in fault) await sleep(fault.slowMs, undefined, { ref: false })
   send(exchange, reply)
+}
+
+/** Keeps the client waiting, with so many interim answers, or for as long as it has patience. */
+async function hold(res: ServerResponse, times: number): Promise<void> {
+  for (let i = 0; (i < times || times === 0) && !res.destroyed; i++) {
+    res.writeProcessing()
+    await setImmediate()
+  }
 }
 
 function isCut(req: IncomingMessage): boolean {

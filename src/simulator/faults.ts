@@ -37,7 +37,7 @@ export type Fault =
   | { dripBytesPerSecond: number }
   /** The request's body is read this slowly; 0: not at all. */
   | { readBytesPerSecond: number }
-  /** So many `102 Processing` go before the answer. */
+  /** So many `102 Processing` go before the answer; 0: they never end. */
   | { informational: number }
 export type Garbage = 'html' | 'truncated' | 'empty' | 'wrong-type' | 'huge' | 'missing-id' | 'number-id'
 

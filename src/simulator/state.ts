@@ -77,7 +77,15 @@ export type Import = {
   isChunked: boolean
 }
 
-export type RequestRecord = { at: number; method: string; path: string; portalId: string | undefined; status: number }
+/** `onItsOwn`: no other request came over the same connection before it. */
+export type RequestRecord = {
+  at: number
+  method: string
+  path: string
+  portalId: string | undefined
+  status: number
+  onItsOwn: boolean
+}
 /** `outcome`: granted, HubSpot's `status` for why not, or fault; `error`: OAuth's word for why not. */
 export type TokenCall = { at: number; grantType: string; portalId: string | undefined; outcome: string; error: string | null }
 /** What an app did to its own installation. */
@@ -125,6 +133,8 @@ export function createState(clientId: string, clientSecret: string) {
     imports: new Map<string, Import>(),
     faults: [] as FaultRule[],
     requests: [] as RequestRecord[],
+    /** Those over which a request has come. */
+    connections: new WeakSet<object>(),
     tokenCalls: [] as TokenCall[],
     revocations: [] as AppAct[],
     uninstalls: [] as AppAct[],

@@ -110,11 +110,10 @@ export function createControl(state: State) {
       force(state, importOf(importId), importState, counters ?? null)
     },
 
+    /** As a person does on HubSpot's pages: the request that it was made with still says its old name. */
     renameImport(importId: string, name: string): void {
       if (typeof name !== 'string') throw new Error('An import’s name is a text.')
-      const made = importOf(importId)
-      made.name = name
-      made.request = { ...made.request, name }
+      importOf(importId).name = name
     },
 
     /** HubSpot knows nothing of it any more; the ledger does. */
