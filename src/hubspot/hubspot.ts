@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from 'node:crypto'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
 import type { Secret } from '../secret.js'
@@ -19,10 +18,9 @@ import {
   parseBody,
   retryAfter,
 } from './answers.js'
+import { multipart, type OutgoingFile } from './multipart.js'
+import { createOutage } from './outage.js'
 import { type Answer, type Call, send } from './send.js'
-
-/** A file on its way to HubSpot; `read` gives its bytes, whose SHA-256 must come out as `sha256`. */
-export type OutgoingFile = { name: string; format: string; bytes: number; sha256: string; read: () => AsyncIterable<Buffer> }
 
 export type CreateInput = {
   accessToken: Secret
@@ -33,21 +31,18 @@ export type CreateInput = {
   signal: AbortSignal
 }
 
-const CALL_DEADLINE_MS = 15_000
 const REACH_DEADLINE_MS = 5_000
-/** Shorter than the window after which a lost import may be sent again: no forgotten socket can still finish one. */
-const CREATE_DEADLINE_MS = 10 * 60_000
-const CREATE_IDLE_MS = 60_000
+const DEADLINES = {
+  callMs: 15_000,
+  /** Shorter than the window after which a lost import may be sent again: no forgotten socket can still finish one. */
+  createMs: 10 * 60_000,
+  /** Without a byte in either direction. */
+  createIdleMs: 60_000,
+}
+const OUTAGE = 'HubSpot cannot be reached'
 const ERROR_PAGE_LIMIT = 100
 /** Few: each comes with the whole request it was made with, which may be some hundred kilobytes. */
 const IMPORT_PAGE_LIMIT = 10
-
-const CONTENT_TYPES: Record<string, string> = {
-  CSV: 'text/csv',
-  XLSX: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-  SPREADSHEET: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-  XLS: 'application/vnd.ms-excel',
-}
 
 export type HubSpot = ReturnType<typeof createHubSpot>
 
@@ -57,25 +52,26 @@ export type HubSpot = ReturnType<typeof createHubSpot>
  *
  * @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide
  */
-export function createHubSpot({
-  apiUrl,
-  apiVersion,
-  clientSecret,
-}: Pick<Config['hubspot'], 'apiUrl' | 'apiVersion' | 'clientSecret'>) {
+export function createHubSpot(
+  { apiUrl, apiVersion, clientSecret }: Pick<Config['hubspot'], 'apiUrl' | 'apiVersion' | 'clientSecret'>,
+  { callMs, createMs, createIdleMs }: typeof DEADLINES = DEADLINES,
+) {
+  const outage = createOutage()
   const importsUrl = (path = '') => new URL(`/crm/imports/${apiVersion}${path}`, apiUrl)
 
+  /** What all small calls have in common. @throws {AppError} `hubspot_unavailable` while HubSpot cannot be reached */
+  function small(method: Call['method'], url: URL, accessToken: Secret) {
+    const retryAfterSeconds = outage.secondsUntilTry()
+    if (retryAfterSeconds > 0) throw new AppError('hubspot_unavailable', { retryAfterSeconds, context: { why: OUTAGE } })
+    const headers = { authorization: `Bearer ${accessToken.reveal()}` }
+    const secrets = [accessToken, clientSecret]
+    return { url, method, headers, secrets, idleMs: callMs, deadlineMs: callMs, onConnection: outage.note }
+  }
+
   async function get(url: URL, accessToken: Secret): Promise<Answer> {
-    const call: Call = {
-      url,
-      method: 'GET',
-      headers: { authorization: `Bearer ${accessToken.reveal()}` },
-      secrets: [accessToken, clientSecret],
-      keepAlive: true,
-      idleMs: CALL_DEADLINE_MS,
-      deadlineMs: CALL_DEADLINE_MS,
-    }
+    const call = small('GET', url, accessToken)
     // A kept-alive socket may have gone stale: a reading is simply repeated once.
-    const answer = await send(call)
+    const answer = await send({ ...call, keepAlive: true })
       .catch(() => send({ ...call, keepAlive: false }))
       .catch((cause: unknown) => {
         throw new AppError('hubspot_unavailable', { cause })
@@ -86,15 +82,7 @@ export function createHubSpot({
 
   /** A call that changes something, over a connection of its own. */
   async function change(method: 'POST' | 'DELETE', url: URL, accessToken: Secret): Promise<Answer> {
-    return send({
-      url,
-      method,
-      headers: { authorization: `Bearer ${accessToken.reveal()}` },
-      secrets: [accessToken, clientSecret],
-      keepAlive: false,
-      idleMs: CALL_DEADLINE_MS,
-      deadlineMs: CALL_DEADLINE_MS,
-    }).catch((cause: unknown) => {
+    return send({ ...small(method, url, accessToken), keepAlive: false }).catch((cause: unknown) => {
       throw new AppError('hubspot_unavailable', { cause })
     })
   }
@@ -106,7 +94,9 @@ export function createHubSpot({
      * HubSpot has no import then.
      */
     async createImport({ accessToken, importRequest, files, beforeLastBytes, signal }: CreateInput): Promise<CreateOutcome> {
-      const { body, contentLength, contentType, progress } = multipart(importRequest, files, beforeLastBytes)
+      const afterSeconds = outage.secondsUntilTry()
+      if (afterSeconds > 0) return { outcome: 'retry', afterSeconds, why: OUTAGE }
+      const { body, ending, contentLength, contentType, ours } = multipart(importRequest, files, beforeLastBytes)
       try {
         const answer = await send({
           url: importsUrl(),
@@ -118,16 +108,18 @@ export function createHubSpot({
           },
           secrets: [accessToken, clientSecret],
           body,
+          ending,
           keepAlive: false,
-          idleMs: CREATE_IDLE_MS,
-          deadlineMs: CREATE_DEADLINE_MS,
+          idleMs: createIdleMs,
+          deadlineMs: createMs,
           signal,
+          onConnection: outage.note,
         })
-        return classifyCreate(answer, progress.complete)
+        return classifyCreate(answer, ending.isSent)
       } catch (error) {
-        if (progress.failure !== undefined) throw progress.failure
+        if (ours.failure !== undefined) throw ours.failure
         const why = error instanceof Error ? error.message : 'connection failed'
-        return progress.complete ? { outcome: 'ambiguous', why } : { outcome: 'retry', afterSeconds: 1, why }
+        return ending.isSent ? { outcome: 'ambiguous', why } : { outcome: 'retry', afterSeconds: 1, why }
       }
     },
 
@@ -137,7 +129,9 @@ export function createHubSpot({
       url.searchParams.set('limit', String(IMPORT_PAGE_LIMIT))
       if (after !== undefined) url.searchParams.set('after', after)
       const page = parseBody(HubSpotImportPage, (await get(url, accessToken)).body)
-      if (!page) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of imports' } })
+      // All of them were made with a name: a list without names shows nothing, least of all that an import is not there.
+      if (!page?.results.every(isNamed))
+        throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of imports' } })
       return { imports: page.results, after: page.paging?.next?.after }
     },
 
@@ -220,6 +214,10 @@ export function createHubSpot({
   }
 }
 
+function isNamed({ importName, importRequestJson }: HubSpotImport): boolean {
+  return Boolean(importName || importRequestJson?.name)
+}
+
 function toAppError(answer: Answer): AppError {
   const error = parseBody(HubSpotError, answer.body)
   const context = { status: answer.status, category: error?.category }
@@ -232,61 +230,4 @@ function toAppError(answer: Answer): AppError {
       context: { ...context, isRate: isRateLimit(error) },
     })
   return new AppError('hubspot_unavailable', { context })
-}
-
-/**
- * The multipart body, written by hand so that its length is known and nothing is held: importRequest first, then the
- * files, and the closing boundary only after `beforeLastBytes`.
- */
-function multipart(importRequest: Record<string, unknown>, files: OutgoingFile[], beforeLastBytes: () => Promise<void>) {
-  const boundary = `importal-${randomBytes(18).toString('hex')}`
-  const head = Buffer.from(
-    `--${boundary}\r\ncontent-disposition: form-data; name="importRequest"\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(importRequest)}\r\n`,
-  )
-  const fileHeads = files.map(({ name, format }) =>
-    Buffer.from(
-      `--${boundary}\r\ncontent-disposition: form-data; name="files"; filename="${name}"\r\ncontent-type: ${CONTENT_TYPES[format] ?? 'application/octet-stream'}\r\n\r\n`,
-    ),
-  )
-  const tail = Buffer.from(`--${boundary}--\r\n`)
-  const fileBytes = files.reduce((sum, file, i) => sum + (fileHeads[i]?.length ?? 0) + file.bytes + 2, 0)
-  const progress: { complete: boolean; failure: unknown } = { complete: false, failure: undefined }
-
-  async function* body(): AsyncIterable<Buffer> {
-    try {
-      yield head
-      for (const [i, file] of files.entries()) {
-        yield fileHeads[i] ?? Buffer.alloc(0)
-        yield* verified(file)
-        yield Buffer.from('\r\n')
-      }
-      await beforeLastBytes()
-    } catch (error) {
-      progress.failure = error
-      throw error
-    }
-    progress.complete = true
-    yield tail
-  }
-
-  return {
-    body: body(),
-    contentLength: head.length + fileBytes + tail.length,
-    contentType: `multipart/form-data; boundary=${boundary}`,
-    progress,
-  }
-}
-
-/** The file's bytes, hashed again on the way out. @throws {AppError} `file_damaged` before the last bytes of the body. */
-async function* verified(file: OutgoingFile): AsyncIterable<Buffer> {
-  const hash = createHash('sha256')
-  let bytes = 0
-  for await (const chunk of file.read()) {
-    hash.update(chunk)
-    bytes += chunk.length
-    if (bytes > file.bytes) break
-    yield chunk
-  }
-  if (bytes !== file.bytes || hash.digest('hex') !== file.sha256)
-    throw new AppError('file_damaged', { context: { expectedBytes: file.bytes, bytes } })
 }

@@ -14,16 +14,25 @@ export type Call = {
   secrets?: readonly Secret[]
   /** Written with backpressure; the answer may come, and end the writing, before the body does. */
   body?: AsyncIterable<Buffer | string>
+  /** What completes the body, sent only if there is still somebody to send it to once the body has ended. */
+  ending?: Ending
   /** False: a socket of its own, so that a failure can never be a former call's. */
   keepAlive: boolean
   /** Longest time without a byte in either direction. */
   idleMs: number
   deadlineMs: number
   signal?: AbortSignal
+  /** Told whether there was a connection, TLS included, once that is known. */
+  onConnection?: (isConnected: boolean) => void
 }
+
+/** While `isSent` is false, the other side certainly has not got all of the body. */
+export type Ending = { bytes: Buffer; isSent: boolean }
 
 /** Enough for a page of a hundred imports or errors; more is not an answer of HubSpot's. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024
+/** Interim answers (1xx) keep a connection from being idle; nobody means so many. */
+const MAX_INTERIM_ANSWERS = 100
 
 /**
  * One HTTP exchange with HubSpot: no redirects, no retries, a bounded answer. Rejects with the transport's error, or
@@ -34,11 +43,12 @@ export async function send({
   method,
   headers,
   secrets = [],
-  body,
   keepAlive,
   idleMs,
   deadlineMs,
   signal,
+  onConnection,
+  ...sending
 }: Call): Promise<Answer> {
   const { request, Agent } = url.protocol === 'https:' ? https : http
   const agent = keepAlive ? undefined : new Agent({ keepAlive: false })
@@ -55,10 +65,16 @@ export async function send({
     req.on('error', reject)
     req.once('close', () => reject(new Error('connection closed without an answer')))
   })
+  let interim = 0
+  req.on('information', () => ++interim > MAX_INTERIM_ANSWERS && req.destroy(new Error('too many interim answers')))
   answered.catch(() => undefined) // awaited below; a failure while writing must not count as unhandled
   try {
-    await connected(req, url, answered)
-    await write(req, body, answered)
+    await connected(req, url, answered).catch((error: unknown) => {
+      onConnection?.(false)
+      throw error
+    })
+    onConnection?.(true)
+    await write(req, sending, answered)
     const res = await answered
     const text = await readBounded(res)
     return { status: res.statusCode ?? 0, headers: res.headers, body: withoutSecrets(text, secrets) }
@@ -86,7 +102,11 @@ function withoutSecrets(text: string, secrets: readonly Secret[]): string {
   return secrets.reduce((rest, held) => rest.replaceAll(held.reveal(), '[redacted]'), text)
 }
 
-async function write(req: http.ClientRequest, body: Call['body'], answered: Promise<unknown>): Promise<void> {
+async function write(
+  req: http.ClientRequest,
+  { body, ending }: Pick<Call, 'body' | 'ending'>,
+  answered: Promise<unknown>,
+): Promise<void> {
   const stop = new AbortController()
   const halt = () => stop.abort()
   void answered.then(halt, halt)
@@ -95,7 +115,10 @@ async function write(req: http.ClientRequest, body: Call['body'], answered: Prom
     if (!req.write(chunk)) await once(req, 'drain', { signal: stop.signal }).catch(() => undefined)
     if (stop.signal.aborted) return
   }
-  req.end()
+  // Making sure of the body's end took its time.
+  if (stop.signal.aborted) return
+  if (ending) ending.isSent = true
+  req.end(ending?.bytes)
 }
 
 async function readBounded(res: http.IncomingMessage): Promise<string> {
