@@ -115,8 +115,8 @@ export function parseBody<T extends z.ZodType>(schema: T, body: string): z.outpu
 /** What HubSpot's answer to a create, or the lack of one, means for the import. */
 export type CreateOutcome =
   | { outcome: 'submitted'; import: HubSpotImport }
-  /** Final: HubSpot will never take this file with this request. */
-  | { outcome: 'refused'; detail: string; correlationId: string | null }
+  /** Final: HubSpot will never take this file with this request. `isOurs`: nothing that its sender did is to blame. */
+  | { outcome: 'refused'; detail: string; correlationId: string | null; status: number; isOurs: boolean }
   /** Certainly not created. `isRate`: the portal has made too many calls, and none of any kind is wanted for so long. */
   | { outcome: 'retry'; afterSeconds: number; why: string; isRate?: boolean }
   | { outcome: 'held'; reason: 'migration'; afterSeconds: number; detail: string }
@@ -141,6 +141,10 @@ export type Quota = {
   detail: string
 }
 
+/** The API is not at this address: nothing was done. Any other 3xx may have been said after it was. */
+const ELSEWHERE = [301, 307, 308, 404, 405, 410, 421]
+/** The request itself is of a form that HubSpot does not take, and we made it. */
+const MALFORMED = [406, 411, 414, 415, 431]
 const MIGRATION_RETRY_SECONDS = 10 * 60
 const BROKEN_RETRY_SECONDS = 10 * 60
 /** It goes on by itself once the portal was connected again; until then a try is hardly ever worth it. */
@@ -157,7 +161,6 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
   const { status } = answer
   const error = parseBody(HubSpotError, answer.body)
   const detail = describe(error) ?? `HubSpot answered with status ${status}.`
-  const correlationId = error?.correlationId ?? null
 
   if (status >= 200 && status < 300) {
     const made = complete ? parseBody(HubSpotImport, answer.body) : undefined
@@ -169,17 +172,21 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
     const missing = scopes.length > 0 ? `${detail} Missing: ${scopes.join(', ')}.` : detail
     return { outcome: 'held', reason: 'scope', afterSeconds: SCOPE_RETRY_SECONDS, detail: missing, scopes }
   }
-  if (status === 404 || (status >= 300 && status < 400))
-    return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail, status }
+  if (ELSEWHERE.includes(status)) return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail, status }
   if (status === 423) return { outcome: 'retry', afterSeconds: LOCKED_RETRY_SECONDS, why: 'locked' }
   if (status === 429) return classifyLimit(answer, error, detail)
   if (status === 477)
     return { outcome: 'held', reason: 'migration', afterSeconds: retryAfter(answer, MIGRATION_RETRY_SECONDS), detail }
-  if (status === 408 || status === 409 || status >= 500) {
+  if (status === 408 || status === 409 || status >= 500 || (status >= 300 && status < 400)) {
     if (complete) return { outcome: 'ambiguous', why: `status ${status}` }
     return { outcome: 'retry', afterSeconds: retryAfter(answer, TRANSIENT_RETRY_SECONDS), why: `status ${status}` }
   }
-  return { outcome: 'refused', detail, correlationId }
+  if (status === 413) return refused(answer, error, `${detail} HubSpot takes up to 512 MB and 1,048,576 rows in a file.`)
+  return refused(answer, error, detail)
+}
+
+function refused({ status }: Answer, error: HubSpotError | undefined, detail: string): CreateOutcome {
+  return { outcome: 'refused', detail, correlationId: error?.correlationId ?? null, status, isOurs: MALFORMED.includes(status) }
 }
 
 /** The wait that an answer asks for, between a second and a day; `fallbackSeconds` when it asks for nothing sensible. */
@@ -192,15 +199,14 @@ function askedWait({ headers }: Pick<Answer, 'headers'>): number | undefined {
   // A date is HubSpot's, and so is the clock it is compared with.
   const now = Date.parse(headers.date ?? '') || Date.now()
   const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - now) / 1000
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds), 86_400) : undefined
+  return seconds > 0 ? Math.min(Math.ceil(seconds), 86_400) : undefined
 }
 
 /** A limit with a `policyName` passes in seconds; one of the day's quotas only when its 24 hours have moved on. */
 function classifyLimit(answer: Answer, error: HubSpotError | undefined, detail: string): CreateOutcome {
   const quota = error && toQuota(error)
   if (quota) return { outcome: 'held', reason: 'quota', ...quota, afterSeconds: askedWait(answer) ?? null, detail }
-  if (error?.errors?.some(({ code }) => code === 'TOO_MANY_ROWS'))
-    return { outcome: 'refused', detail, correlationId: error.correlationId ?? null }
+  if (error?.errors?.some(({ code }) => code === 'TOO_MANY_ROWS')) return refused(answer, error, detail)
   return { outcome: 'retry', afterSeconds: retryAfter(answer, RATE_RETRY_SECONDS), why: 'rate limit', isRate: isRateLimit(error) }
 }
 

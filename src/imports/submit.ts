@@ -56,6 +56,7 @@ export async function submitImport(deps: SubmitDeps, claim: Claim, signal: Abort
         queue.enqueue(trackPortalJob, { portalId }, { tx, afterSeconds: 1 }),
       )
       await deps.alarms.end('api_path_unknown')
+      await deps.alarms.end('request_malformed')
       log.info({ ...fields, hubspotImportId: outcome.import.id }, 'submitted')
       return { freesSlotAfterSeconds: undefined }
     case 'ambiguous':
@@ -88,14 +89,15 @@ async function withWait({ turns }: SubmitDeps, { portalId, files }: StoredImport
 }
 
 /** What held one import holds up all of its portal, or even all portals. */
-async function tellPortal({ portals, callBudget, alarms, log }: SubmitDeps, portalId: string, held: Outcome): Promise<void> {
-  if (held.outcome === 'retry' && held.isRate) await callBudget.pauseFor(portalId, held.afterSeconds)
-  if (held.outcome !== 'held') return
-  if (held.reason === 'migration') await portals.pause(portalId, held.afterSeconds)
-  if (held.reason === 'scope') await portals.recordMissingScopes(portalId, held.scopes)
-  if (held.reason !== 'busy') return
-  log.error({ portalId, status: held.status }, 'HubSpot does not know the address of its API: check HUBSPOT_API_*')
-  await alarms.raise('api_path_unknown', { status: held.status })
+async function tellPortal({ portals, callBudget, alarms, log }: SubmitDeps, portalId: string, outcome: Outcome): Promise<void> {
+  if (outcome.outcome === 'retry' && outcome.isRate) await callBudget.pauseFor(portalId, outcome.afterSeconds)
+  if (outcome.outcome === 'refused' && outcome.isOurs) await alarms.raise('request_malformed', { status: outcome.status })
+  if (outcome.outcome !== 'held') return
+  if (outcome.reason === 'migration') await portals.pause(portalId, outcome.afterSeconds)
+  if (outcome.reason === 'scope') await portals.recordMissingScopes(portalId, outcome.scopes)
+  if (outcome.reason !== 'busy') return
+  log.error({ portalId, status: outcome.status }, 'HubSpot does not know the address of its API: check HUBSPOT_API_*')
+  await alarms.raise('api_path_unknown', { status: outcome.status })
 }
 
 /** Ways in which it ends before HubSpot is asked, beside those of HubSpot's answer. */

@@ -2,9 +2,9 @@ import type { Database } from '../db/prisma.js'
 
 /**
  * What only the operator can put right: HubSpot refuses our client credentials, does not know the address of its API that
- * we are configured for, or gave a portal's refresh another portal's tokens.
+ * we are configured for, does not take requests of the form we give them, or gave a portal's refresh another portal's tokens.
  */
-export type AlarmKind = 'credentials_refused' | 'api_path_unknown' | 'portal_mismatch'
+export type AlarmKind = 'credentials_refused' | 'api_path_unknown' | 'request_malformed' | 'portal_mismatch'
 
 export type Alarm = { kind: string; detail: Record<string, unknown>; count: number; firstAt: Date; lastAt: Date }
 
@@ -53,6 +53,10 @@ const WORDS: Record<string, { what: string; fix: string }> = {
   api_path_unknown: {
     what: 'HubSpot does not know the address of its API that we call',
     fix: 'Check HUBSPOT_API_URL and HUBSPOT_API_VERSION. Imports wait and go on by themselves.',
+  },
+  request_malformed: {
+    what: 'HubSpot refuses the form of our requests',
+    fix: 'Whatever is between us and HubSpot may change them: look at your proxy. Otherwise it is a fault of Importal: report it.',
   },
   portal_mismatch: {
     what: 'HubSpot named two different accounts for the same tokens',
