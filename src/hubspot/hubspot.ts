@@ -132,7 +132,9 @@ export function createHubSpot(
       // All of them were made with a name: a list without names shows nothing, least of all that an import is not there.
       if (!page?.results.every(isNamed))
         throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of imports' } })
-      return { imports: page.results, after: page.paging?.next?.after }
+      // One that is there twice is still one import.
+      const byId = new Map(page.results.map((made) => [made.id, made]))
+      return { imports: [...byId.values()], after: page.paging?.next?.after }
     },
 
     /** One import, or undefined when HubSpot no longer knows it. */

@@ -55,7 +55,13 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   if (work) await deps.queue.work(jobHandlers(deps))
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
-  const query = async <Row extends object>(sql: string, values: unknown[] = []) => (await client.query<Row>(sql, values)).rows
+  // One after the other: tests of a file may run at once.
+  let asked: Promise<unknown> = Promise.resolve()
+  const query = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> => {
+    const answer = asked.then(() => client.query<Row>(sql, values))
+    asked = answer.catch(() => undefined)
+    return (await answer).rows
+  }
   const keys: string[] = []
   const app = {
     url,
