@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
-import express, { type Express } from 'express'
+import express, { type Express, type Response } from 'express'
 import helmet from 'helmet'
+import { isOutage } from './db/outage.js'
 import type { Deps } from './deps.js'
 import { AppError, PROBLEMS, type ProblemCode } from './errors.js'
 import { notFound, problemHandler } from './http/problem.js'
@@ -14,22 +15,16 @@ import { settingsRoutes } from './settings/routes.js'
 
 const ASSETS = fileURLToPath(new URL('../views/assets', import.meta.url))
 
+/** How soon to come back while there is no database yet. */
+const WAITING_RETRY_SECONDS = 5
+
+type Basics = Pick<Deps, 'config' | 'log' | 'render'>
+
 /** The whole HTTP surface, in the order a request meets it. Opens nothing and listens on nothing. */
 export function createApp(deps: Deps): Express {
-  const { config, log, render } = deps
-  const app = express()
-  app.set('trust proxy', config.trustProxy)
-  app.set('query parser', 'simple')
-  app.disable('x-powered-by')
-
-  app.use(requestLog(log))
-  app.use(boundUnreadBody)
-  app.get('/livez', (_req, res) => void res.json({ status: 'ok' }))
-  app.get('/readyz', async (_req, res) => {
-    const problems = await deps.notReady()
-    res.status(problems.length > 0 ? 503 : 200).json({ status: problems.length > 0 ? 'not ready' : 'ok', problems })
-  })
-
+  const { config, render } = deps
+  const app = openApp(deps)
+  app.get('/readyz', async (_req, res) => sendReadiness(res, await deps.notReady()))
   app.get('/metrics', async (_req, res) => {
     const readings = { portals: await deps.portals.countByStatus(), alarms: await deps.alarms.list() }
     const { contentType, text } = await deps.metrics.render(readings)
@@ -50,8 +45,39 @@ export function createApp(deps: Deps): Express {
   }
 
   app.use(notFound)
-  app.use(problemHandler({ log, publicUrl: config.publicUrl, renderError: (model) => render('error', model) }))
+  app.use(problems(deps))
   return app
+}
+
+/** What is served until the database is there: that the process lives, and that everybody is to come back. */
+export function createWaitingApp(basics: Basics): Express {
+  const app = openApp(basics)
+  app.get('/readyz', (_req, res) => sendReadiness(res, ['database']))
+  app.use(() => {
+    throw new AppError('database_unavailable', { retryAfterSeconds: WAITING_RETRY_SECONDS })
+  })
+  app.use(problems(basics))
+  return app
+}
+
+function openApp({ config, log }: Basics): Express {
+  const app = express()
+  app.set('trust proxy', config.trustProxy)
+  app.set('query parser', 'simple')
+  app.disable('x-powered-by')
+
+  app.use(requestLog(log))
+  app.use(boundUnreadBody)
+  app.get('/livez', (_req, res) => void res.json({ status: 'ok' }))
+  return app
+}
+
+function sendReadiness(res: Response, problems: string[]): void {
+  res.status(problems.length > 0 ? 503 : 200).json({ status: problems.length > 0 ? 'not ready' : 'ok', problems })
+}
+
+function problems({ config, log, render }: Basics) {
+  return problemHandler({ log, publicUrl: config.publicUrl, renderError: (model) => render('error', model), isOutage })
 }
 
 /** No scripts, no frames, nothing from elsewhere. */

@@ -166,7 +166,6 @@ async function run(words: string[], options: Options): Promise<number> {
     if (error instanceof Error && 'isForOperator' in error) return say(`${error.message}\n`, 1)
     return say(`Failed: ${describeError(error).message}\n`, 1)
   } finally {
-    await deps.queue.stop(1_000)
     await deps.close()
     await database.stop()
   }

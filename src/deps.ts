@@ -95,7 +95,6 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     async stopWork(graceMs: number): Promise<void> {
       await queue.pause()
       await lanes.stop(graceMs)
-      await queue.stop(QUEUE_GRACE_MS)
     },
 
     /** What keeps this process from serving; HubSpot never does. */
@@ -109,6 +108,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     },
 
     async close(): Promise<void> {
+      await queue.stop(QUEUE_GRACE_MS)
       await prisma.$disconnect()
     },
   }

@@ -2,7 +2,7 @@ import { access, constants, mkdir, statfs } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Config, ConfigProblem } from './config.js'
 import { openDatabaseServer } from './db/database-server.js'
-import { checkDurability } from './db/durability.js'
+import { checkDurability, DURABILITY_FIX } from './db/durability.js'
 import { createDeps } from './deps.js'
 import { createHubSpot } from './hubspot/hubspot.js'
 import { type Alarm, describeAlarm } from './portals/alarm-store.js'
@@ -93,7 +93,7 @@ async function checkDatabase(config: Config): Promise<Check[]> {
         name: 'durability',
         ok: unsafe.length === 0,
         found: unsafe.length === 0 ? 'commits are synced to disk' : `${unsafe.join(', ')} off`,
-        fix: 'Turn fsync, full_page_writes and synchronous_commit on: an accepted import could be lost.',
+        fix: DURABILITY_FIX,
       },
       {
         name: 'clock',

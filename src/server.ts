@@ -1,23 +1,32 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import { createApp } from './app.js'
-import { describeProblems, parseConfig, readEnvironment } from './config.js'
-import { openDatabaseServer } from './db/database-server.js'
+import type { RequestListener, Server } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createApp, createWaitingApp } from './app.js'
+import { type Config, describeProblems, parseConfig, readEnvironment } from './config.js'
+import { type DatabaseServer, openDatabaseServer } from './db/database-server.js'
+import { checkDurability, DURABILITY_FIX } from './db/durability.js'
+import { describeOutage, outlast } from './db/outage.js'
 import { createDeps, type Deps } from './deps.js'
 import { createHttpServer } from './http/server.js'
+import { createViews } from './http/views.js'
 import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep } from './jobs.js'
-import { createLog, describeError } from './log.js'
+import { createLog, describeError, type Log } from './log.js'
 
 /** What sysexits(3) calls EX_CONFIG: starting again will not help, somebody must change something. */
 const EXIT_CONFIG = 78
 const SWEEP_EVERY_MS = 10_000
 const GRACE_MS = 25_000
+/** Still served in full, while whoever watches /readyz learns that nothing more is to be sent here. */
+const NOTICE_MS = 1_000
+
+/** Why this process cannot serve, now or later. */
+type Refusal = { exitCode: number; message: string }
 
 await main()
 
 async function main(): Promise<void> {
   const parsed = parseConfig(readEnvironment())
-  if ('problems' in parsed) return end(EXIT_CONFIG, describeProblems(parsed.problems))
+  if ('problems' in parsed) return end({ exitCode: EXIT_CONFIG, message: describeProblems(parsed.problems) })
   const { config } = parsed
   const log = createLog(config.logLevel)
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -27,38 +36,19 @@ async function main(): Promise<void> {
     })
   }
   // Until it serves there is nothing to drain.
-  let onSignal = (_signal: string) => process.exit(1)
+  let onSignal = (_signal: string) => process.exit(0)
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => onSignal(signal))
 
-  const database = await openDatabaseServer({ ...config, role: 'app', log: (message) => log.info({}, message) }).catch(
-    (error: unknown) => {
-      const { code, message } = describeError(error)
-      const isSetting = String(code).startsWith('data_dir_') || code === 'postgres_unavailable'
-      end(isSetting ? EXIT_CONFIG : 1, `Importal cannot start: ${message}\n`)
-    },
-  )
-  if (!database) return
-  void database.lost.then((error) => {
-    log.fatal({ err: error }, 'the embedded Postgres is gone')
-    process.exit(1)
-  })
-
-  const deps = await createDeps(config, database.url)
-  const missingKeys = await describeMissingKeys(deps)
-  if (missingKeys !== undefined) {
-    await database.stop()
-    return end(EXIT_CONFIG, missingKeys)
-  }
-  await deps.queue.start(JOB_KINDS)
-  const server = createHttpServer(createApp(deps), config.publicUrl)
-  const listening = await listen(server, config.port)
-  if (listening !== undefined) {
-    await database.stop()
-    return end(EXIT_CONFIG, `Importal cannot start: PORT ${config.port} cannot be used (${listening}).\n`)
-  }
+  let serve: RequestListener = createWaitingApp({ config, log, render: createViews() })
+  const server = createHttpServer((req, res) => serve(req, res), config.publicUrl)
+  const unusable = await listen(server, config.port)
+  if (unusable !== undefined) return end(refuse(`Importal cannot start: PORT ${config.port} cannot be used (${unusable}).\n`))
+  const opened = await open(config, log)
+  if ('exitCode' in opened) return end(opened)
+  const { database, deps } = opened
+  serve = createApp(deps)
   // Only now: a process that cannot serve must not have claimed anything.
-  if (config.role !== 'web') await deps.queue.work(jobHandlers(deps))
-  const sweeping = config.role === 'web' ? [] : [keepDoing(deps, sweep), keepDoing(deps, listenToHubSpot)]
+  const background = await startBackground(deps)
   log.info(
     { port: config.port, publicUrl: config.publicUrl, role: config.role, embeddedPostgres: database.isEmbedded },
     'Importal is ready',
@@ -69,16 +59,67 @@ async function main(): Promise<void> {
   })
   log.info({ signal }, 'draining')
   deps.drain()
-  const closed = once(server, 'close')
-  server.close()
-  server.closeIdleConnections()
-  const late = setTimeout(() => server.closeAllConnections(), GRACE_MS)
-  await Promise.all([deps.stopWork(GRACE_MS), ...sweeping.map((stop) => stop()), closed])
-  clearTimeout(late)
+  await Promise.all([background.stop(), sleep(NOTICE_MS).then(() => close(server))])
   await deps.close()
   await database.stop()
   log.info({}, 'stopped')
   process.exit(0)
+}
+
+/** All that serving needs, as soon as the database is there; or why there is no use in waiting for it. */
+async function open(config: Config, log: Log): Promise<{ database: DatabaseServer; deps: Deps } | Refusal> {
+  const tell = (error: unknown) => log.warn({ err: error }, `waiting for the database: ${describeOutage(error)}`)
+  const options = { ...config, role: 'app', log: (message: string) => log.info({}, message) } as const
+  const database = await outlast(() => openDatabaseServer(options), tell).catch(toRefusal)
+  if ('exitCode' in database) return database
+  void database.lost.then((error) => {
+    log.fatal({ err: error }, 'the embedded Postgres is gone')
+    process.exit(1)
+  })
+
+  const deps = await createDeps(config, database.url, log)
+  const wrong = await outlast(async () => (await describeUnsafeSettings(database.url)) ?? (await describeMissingKeys(deps)), tell)
+  if (wrong !== undefined) {
+    await database.stop()
+    return refuse(wrong)
+  }
+  await outlast(() => deps.queue.start(JOB_KINDS), tell)
+  return { database, deps }
+}
+
+function refuse(message: string): Refusal {
+  return { exitCode: EXIT_CONFIG, message }
+}
+
+function toRefusal(error: unknown): Refusal {
+  const { code, message } = describeError(error)
+  const isSetting = String(code).startsWith('data_dir_') || code === 'postgres_unavailable'
+  return { exitCode: isSetting ? EXIT_CONFIG : 1, message: `Importal cannot start: ${message}\n` }
+}
+
+/** A database that calls committed what a crash undoes would make every 202 a lie. */
+async function describeUnsafeSettings(databaseUrl: string): Promise<string | undefined> {
+  const { unsafe } = await checkDurability(databaseUrl)
+  if (unsafe.length === 0) return undefined
+  return `Importal cannot start: Postgres runs with ${unsafe.join(', ')} off, for the server, this database, this user or in DATABASE_URL.\n\n${DURABILITY_FIX}\n`
+}
+
+/** Jobs and sweeps, unless this process only serves; `stop` lets what runs end. */
+async function startBackground(deps: Deps): Promise<{ stop: () => Promise<unknown> }> {
+  const isWorker = deps.config.role !== 'web'
+  if (isWorker) await deps.queue.work(jobHandlers(deps))
+  const sweeping = isWorker ? [keepDoing(deps, sweep), keepDoing(deps, listenToHubSpot)] : []
+  return { stop: () => Promise.all([deps.stopWork(GRACE_MS), ...sweeping.map((stop) => stop())]) }
+}
+
+/** Takes no more requests, and lets those that run end, within the time there is. */
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  const late = setTimeout(() => server.closeAllConnections(), GRACE_MS)
+  await closed
+  clearTimeout(late)
 }
 
 /** Does it at once and then every ten seconds, one after the other; gives a function that stops it. */
@@ -118,9 +159,9 @@ async function listen(server: Server, port: number): Promise<string | undefined>
   )
 }
 
-function end(code: number, message: string): void {
+function end({ exitCode, message }: Refusal): void {
   process.stderr.write(message)
-  process.exitCode = code
+  process.exitCode = exitCode
   // Pools and timers may be open by now: nothing of them is wanted any more.
-  setImmediate(() => process.exit(code))
+  setImmediate(() => process.exit(exitCode))
 }

@@ -1,6 +1,12 @@
 import pg from 'pg'
 
-/** What makes a commit of this server survive a crash, and how far its clock is from ours. */
+/** What to do about settings that are off. */
+export const DURABILITY_FIX = 'Turn fsync, full_page_writes and synchronous_commit on: an accepted import could be lost.'
+
+/**
+ * What makes a commit survive a crash, and how far the server's clock is from ours. `unsafe` names the settings that are
+ * off for a connection like the app's own: one of them may be set for the server, the database, the user or in the address.
+ */
 export async function checkDurability(
   connectionString: string,
 ): Promise<{ version: string; unsafe: string[]; skewSeconds: number }> {

@@ -3,7 +3,13 @@ import { AppError, type FieldError, PROBLEMS, type ProblemCode } from '../errors
 import type { Log } from '../log.js'
 import { requestIdOf } from './request.js'
 
-type Deps = { log: Log; publicUrl: string; renderError: (model: ErrorPage) => string }
+type Deps = {
+  log: Log
+  publicUrl: string
+  renderError: (model: ErrorPage) => string
+  /** Whether what was thrown means that the database is away, and not that we are wrong. */
+  isOutage: (thrown: unknown) => boolean
+}
 
 /** What the error page is given. */
 export type ErrorPage = {
@@ -35,9 +41,9 @@ export const notFound: RequestHandler = () => {
  * The last middleware: any error → `application/problem+json`, or a page where a browser asked for one.
  * @see RFC 9457
  */
-export function problemHandler({ log, publicUrl, renderError }: Deps): ErrorRequestHandler {
+export function problemHandler({ log, publicUrl, renderError, isOutage }: Deps): ErrorRequestHandler {
   return (thrown, req, res, next) => {
-    const { code, options } = toAppError(thrown)
+    const { code, options } = toAppError(thrown, isOutage)
     const { status, title } = PROBLEMS[code]
     const requestId = requestIdOf(res)
     log[status < 500 ? 'info' : 'error']({ err: thrown, code, requestId, ...options.context }, title)
@@ -74,29 +80,13 @@ function isForBrowser(req: Request): boolean {
 }
 
 /** Errors of Express, Prisma and Node, as ours. */
-function toAppError(thrown: unknown): AppError {
+function toAppError(thrown: unknown, isOutage: Deps['isOutage']): AppError {
   if (thrown instanceof AppError) return thrown
-  const { code = '', status = 0 } = (thrown ?? {}) as { code?: string; status?: number }
+  const { status = 0 } = (thrown ?? {}) as { status?: number }
   if (thrown instanceof URIError) return new AppError('url_malformed', { cause: thrown })
   if (status === 413) return new AppError('body_too_large', { cause: thrown })
   if (status === 415) return new AppError('media_type_unsupported', { cause: thrown })
   if (status >= 400 && status < 500) return new AppError('request_malformed', { cause: thrown })
-  if (isDatabaseDown(thrown, String(code))) return new AppError('database_unavailable', { cause: thrown, retryAfterSeconds: 5 })
+  if (isOutage(thrown)) return new AppError('database_unavailable', { cause: thrown, retryAfterSeconds: 5 })
   return new AppError('internal', { cause: thrown })
-}
-
-const UNREACHABLE = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections']
-
-/** Prisma's codes for an unreachable or exhausted database, what its driver says, and codes of the connection itself. */
-function isDatabaseDown(thrown: unknown, code: string): boolean {
-  if (/^(P1000|P1001|P1002|P1008|P1017|P2024|P2028|P2037|ECONNREFUSED|ECONNRESET|57P0[123]|53[0-9]{3})$/.test(code)) return true
-  // Of a raw query Prisma says only that it failed: why, the driver's error holds. A fatal one ends the connection.
-  const { kind = '', severity = '' } =
-    (thrown as { meta?: { driverAdapterError?: { cause?: { kind?: string; severity?: string } } } } | null)?.meta
-      ?.driverAdapterError?.cause ?? {}
-  if (UNREACHABLE.includes(kind) || severity === 'FATAL') return true
-  return (
-    thrown instanceof Error &&
-    /DriverAdapterError|Connection terminated|timeout exceeded when trying to connect/i.test(`${thrown.name} ${thrown.message}`)
-  )
 }

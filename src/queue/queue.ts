@@ -66,16 +66,16 @@ export function createQueue({ connectionString, log }: { connectionString: strin
     return id !== null
   }
 
-  let started: Promise<unknown> | undefined
   const worked = new Set<string>()
+  let isStarted = false
 
   return {
-    /** Makes the queue's tables and these kinds of jobs known; safe to do twice, and on many processes at once. */
+    /** Makes the queue's tables and these kinds of jobs known; safe to do twice, after a failure too, and on many processes at once. */
     async start(
       kinds: (Pick<JobKind<unknown>, 'name' | 'expiresAfterSeconds' | 'once'> & { oneAtATime?: unknown })[],
     ): Promise<void> {
-      started ??= boss.start()
-      await started
+      isStarted = true
+      await boss.start()
       for (const { name, oneAtATime, once, expiresAfterSeconds } of kinds) {
         await boss.createQueue(name, {
           policy: once ? 'stately' : oneAtATime ? 'singleton' : 'standard',
@@ -144,7 +144,7 @@ export function createQueue({ connectionString, log }: { connectionString: strin
 
     /** Takes no more jobs and lets running ones finish within `graceMs`; the rest is handed to somebody else. */
     async stop(graceMs: number): Promise<void> {
-      if (!started) return
+      if (!isStarted) return
       await boss.stop({ graceful: true, timeout: graceMs })
     },
   }
