@@ -1,6 +1,6 @@
 import type { Config } from './config.js'
-import { openDatabase } from './db/prisma.js'
-import { createFileStore } from './files/file-store.js'
+import { type Database, openDatabase } from './db/prisma.js'
+import { createFileStore, type FileStore } from './files/file-store.js'
 import { createViews } from './http/views.js'
 import { createHubSpot } from './hubspot/hubspot.js'
 import { createJournal } from './hubspot/journal.js'
@@ -37,54 +37,36 @@ import { createQueue } from './queue/queue.js'
 const QUEUE_GRACE_MS = 5_000
 
 export type Deps = Awaited<ReturnType<typeof createDeps>>
+/** What background work is given: all but its connections is the same. */
+export type JobDeps = Deps['forJobs']
+
+/** Apart, so that neither can starve the other: uploads that submit nothing are as useless as submissions without uploads. */
+const REQUEST_CONNECTIONS = 8
+const JOB_CONNECTIONS = 5
 
 /** Opens and wires everything, in the one place where that is done. `databaseUrl` is the embedded server's when none is configured. */
 export async function createDeps(config: Config, databaseUrl: string, log: Log = createLog(config.logLevel)) {
-  const prisma = openDatabase(databaseUrl)
-  const files = await createFileStore(config.filesUrl)
-  const oauth = createOAuth(config)
-  const metrics = createMetrics()
-  const alarms = createAlarmStore(prisma)
-  const portals = createPortalStore(prisma)
-  const seal = createSeal(config.encryptionKeys, config.hubspot.clientId)
-  const tokens = createTokenStore(prisma, seal)
-  const queue = createQueue({ connectionString: databaseUrl, log })
-  const lanes = createLanes()
-  const callBudget = createCallBudget(prisma)
+  const shared = {
+    config,
+    log,
+    files: await createFileStore(config.filesUrl),
+    oauth: createOAuth(config),
+    metrics: createMetrics(),
+    queue: createQueue({ connectionString: databaseUrl, log }),
+    hubspot: createHubSpot(config.hubspot),
+    journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
+    lanes: createLanes(),
+    render: createViews(),
+  }
+  const forRequests = openDatabase(databaseUrl, REQUEST_CONNECTIONS)
+  const forJobs = openDatabase(databaseUrl, JOB_CONNECTIONS)
+  const stores = openStores(shared, forRequests)
   let isDraining = false
 
   return {
-    config,
-    log,
-    files,
-    oauth,
-    metrics,
-    alarms,
-    portals,
-    tokens,
-    callBudget,
-    dataKeys: createDataKeyStore(prisma, seal),
-    audit: createAuditStore(prisma),
-    queue,
-    hubspot: createHubSpot(config.hubspot),
-    accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }),
-    partners: createPartnerStore(prisma),
-    imports: createImportStore(prisma),
-    idempotency: createIdempotencyStore(prisma),
-    submissions: createSubmissionStore(prisma),
-    turns: createTurnStore(prisma),
-    cancellations: createCancellationStore(prisma),
-    lanes,
-    sweepFiles: createFileSweep({ files, filesInUse: createFilesInUseStore(prisma), log }),
-    tracking: createTrackingStore(prisma),
-    disconnections: createDisconnectionStore(prisma),
-    erasures: createErasureStore(prisma),
-    notices: createNoticeStore(prisma),
-    journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
-    journalPosition: createJournalStore(prisma),
-    states: createOAuthStates(prisma),
-    sessions: createSessions(prisma, config),
-    render: createViews(),
+    ...shared,
+    ...stores,
+    forJobs: { ...shared, ...openStores(shared, forJobs) },
 
     /** From now on this process is not ready for anything new. */
     drain(): void {
@@ -93,23 +75,57 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
 
     /** Starts nothing more in the background, and lets what runs end within `graceMs`; the rest is handed to somebody else. */
     async stopWork(graceMs: number): Promise<void> {
-      await queue.pause()
-      await lanes.stop(graceMs)
+      await shared.queue.pause()
+      await shared.lanes.stop(graceMs)
     },
 
     /** What keeps this process from serving; HubSpot never does. */
     async notReady(): Promise<string[]> {
       const checks = [
         isDraining ? 'draining' : undefined,
-        await portals.ping().catch(() => 'database'),
-        await files.check().catch(() => 'files'),
+        await stores.portals.ping().catch(() => 'database'),
+        await shared.files.check().catch(() => 'files'),
       ]
       return checks.filter((problem) => typeof problem === 'string')
     },
 
     async close(): Promise<void> {
-      await queue.stop(QUEUE_GRACE_MS)
-      await prisma.$disconnect()
+      await shared.queue.stop(QUEUE_GRACE_MS)
+      await Promise.all([forRequests.$disconnect(), forJobs.$disconnect()])
     },
+  }
+}
+
+type Shared = Pick<Parameters<typeof createAccessToken>[0], 'oauth' | 'metrics' | 'log'> & { config: Config; files: FileStore }
+
+/** Everything that reads and writes tables. */
+function openStores({ config, log, files, oauth, metrics }: Shared, prisma: Database) {
+  const alarms = createAlarmStore(prisma)
+  const portals = createPortalStore(prisma)
+  const seal = createSeal(config.encryptionKeys, config.hubspot.clientId)
+  const tokens = createTokenStore(prisma, seal)
+  const callBudget = createCallBudget(prisma)
+  return {
+    alarms,
+    portals,
+    tokens,
+    callBudget,
+    dataKeys: createDataKeyStore(prisma, seal),
+    audit: createAuditStore(prisma),
+    accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }),
+    partners: createPartnerStore(prisma),
+    imports: createImportStore(prisma),
+    idempotency: createIdempotencyStore(prisma),
+    turns: createTurnStore(prisma),
+    cancellations: createCancellationStore(prisma),
+    submissions: createSubmissionStore(prisma),
+    tracking: createTrackingStore(prisma),
+    disconnections: createDisconnectionStore(prisma),
+    erasures: createErasureStore(prisma),
+    notices: createNoticeStore(prisma),
+    journalPosition: createJournalStore(prisma),
+    states: createOAuthStates(prisma),
+    sessions: createSessions(prisma, config),
+    sweepFiles: createFileSweep({ files, filesInUse: createFilesInUseStore(prisma), log }),
   }
 }

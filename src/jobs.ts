@@ -1,4 +1,4 @@
-import type { Deps } from './deps.js'
+import type { JobDeps } from './deps.js'
 import { advancePortal } from './imports/advance.js'
 import { destroyOverdueTokens, finishDisconnect } from './imports/disconnect.js'
 import { eraseFlagged } from './imports/erase.js'
@@ -28,7 +28,7 @@ export const JOB_KINDS = [
 ]
 
 /** Every background job, and what it does. */
-export function jobHandlers(deps: Deps): JobHandler[] {
+export function jobHandlers(deps: JobDeps): JobHandler[] {
   return [
     handler(advancePortalJob, ({ portalId }) => advancePortal(deps, portalId)),
     handler(advanceLaterJob, ({ portalId }) => deps.queue.enqueue(advancePortalJob, { portalId })),
@@ -43,7 +43,7 @@ export function jobHandlers(deps: Deps): JobHandler[] {
 const CHECKS_A_SWEEP = 50
 
 /** What every worker does again and again, whoever else does it too; one step that fails keeps no other from it. */
-export async function sweep(deps: Deps): Promise<void> {
+export async function sweep(deps: JobDeps): Promise<void> {
   const steps: Record<string, () => Promise<unknown>> = {
     'overdue tokens': () => destroyOverdueTokens(deps),
     imports: () => recoverImports(deps),
@@ -60,10 +60,10 @@ export async function sweep(deps: Deps): Promise<void> {
 }
 
 /** The same, for what waits for HubSpot: the sweep itself must not. */
-export async function listenToHubSpot(deps: Deps): Promise<void> {
+export async function listenToHubSpot(deps: JobDeps): Promise<void> {
   await followJournal({ ...deps, confirmUninstall: (portalId) => confirmUninstall(deps, portalId) })
 }
 
-async function queueChecks({ portals, queue }: Deps): Promise<void> {
+async function queueChecks({ portals, queue }: JobDeps): Promise<void> {
   for (const portalId of await portals.claimDueChecks(CHECKS_A_SWEEP)) await queue.enqueue(checkAccessJob, { portalId })
 }

@@ -6,7 +6,7 @@ import { type Config, describeProblems, parseConfig, readEnvironment } from './c
 import { type DatabaseServer, openDatabaseServer } from './db/database-server.js'
 import { checkDurability, DURABILITY_FIX } from './db/durability.js'
 import { describeOutage, outlast } from './db/outage.js'
-import { createDeps, type Deps } from './deps.js'
+import { createDeps, type Deps, type JobDeps } from './deps.js'
 import { createHttpServer } from './http/server.js'
 import { createViews } from './http/views.js'
 import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep } from './jobs.js'
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   const { database, deps } = opened
   serve = createApp(deps)
   // Only now: a process that cannot serve must not have claimed anything.
-  const background = await startBackground(deps)
+  const background = await startBackground(deps.forJobs)
   log.info(
     { port: config.port, publicUrl: config.publicUrl, role: config.role, embeddedPostgres: database.isEmbedded },
     'Importal is ready',
@@ -105,7 +105,7 @@ async function describeUnsafeSettings(databaseUrl: string): Promise<string | und
 }
 
 /** Jobs and sweeps, unless this process only serves; `stop` lets what runs end. */
-async function startBackground(deps: Deps): Promise<{ stop: () => Promise<unknown> }> {
+async function startBackground(deps: JobDeps): Promise<{ stop: () => Promise<unknown> }> {
   const isWorker = deps.config.role !== 'web'
   if (isWorker) await deps.queue.work(jobHandlers(deps))
   const sweeping = isWorker ? [keepDoing(deps, sweep), keepDoing(deps, listenToHubSpot)] : []
@@ -123,7 +123,7 @@ async function close(server: Server): Promise<void> {
 }
 
 /** Does it at once and then every ten seconds, one after the other; gives a function that stops it. */
-function keepDoing(deps: Deps, act: (deps: Deps) => Promise<void>): () => Promise<void> {
+function keepDoing(deps: JobDeps, act: (deps: JobDeps) => Promise<void>): () => Promise<void> {
   let isStopped = false
   let running: Promise<void> = Promise.resolve()
   const run = () => {

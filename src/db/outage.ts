@@ -12,6 +12,8 @@ const KINDS = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'Too
 const MESSAGES = /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout/i
 /** Whoever was chosen to give way may simply try again. */
 const CONFLICTS = /^(40001|40P01|P2034|TransactionWriteConflict)$/
+/** Prisma has one code for a transaction that took too long, which is undone, and for one that got no connection. */
+const EXPIRED = /expired transaction/
 
 /** Whether it was the database's state that failed a query, and not the query: the same may succeed a little later. */
 export function isOutage(thrown: unknown): boolean {
@@ -22,7 +24,14 @@ export function isOutage(thrown: unknown): boolean {
 
 /** Whether a transaction was undone because another one was in its way. */
 export function isConflict(thrown: unknown): boolean {
-  return marksOf(thrown).some(({ code, kind }) => CONFLICTS.test(code) || CONFLICTS.test(kind))
+  return marksOf(thrown).some(
+    ({ code, kind, message }) => CONFLICTS.test(code) || CONFLICTS.test(kind) || (code === 'P2028' && EXPIRED.test(message)),
+  )
+}
+
+/** Whether the connection is what failed a query: the server hangs, or is one that only reads. */
+export function isUseless(thrown: unknown): boolean {
+  return marksOf(thrown).some(({ code, message }) => code === '25006' || message === 'Query read timeout')
 }
 
 /** What an operator is to look at while the database is away. */

@@ -84,7 +84,7 @@ async function withWait({ turns }: SubmitDeps, { portalId, files }: StoredImport
   if (outcome.outcome !== 'held' || outcome.reason !== 'quota') return outcome
   const rows = files.reduce((sum, file) => sum + (file.rows ?? 0), 0)
   if (outcome.of === 'rows' && outcome.limit !== null && rows > outcome.limit)
-    return { outcome: 'refused', detail: outcome.detail, correlationId: null }
+    return { outcome: 'refused', status: 429, isOurs: false, detail: outcome.detail, correlationId: null }
   return { ...outcome, afterSeconds: await turns.recordQuota(portalId, outcome) }
 }
 

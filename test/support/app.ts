@@ -52,7 +52,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   const http = createHttpServer(createApp(deps), config.publicUrl)
   const handedOut = recordHandedOut(http)
   await once(http.listen(new URL(url).port), 'listening')
-  if (work) await deps.queue.work(jobHandlers(deps))
+  if (work) await deps.queue.work(jobHandlers(deps.forJobs))
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   // One after the other: tests of a file may run at once.
@@ -70,8 +70,8 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     hubspot,
     databaseUrl: database.url,
     filesFolder: join(folder, 'files'),
-    startWork: () => deps.queue.work(jobHandlers(deps)),
-    sweep: () => sweep(deps).then(() => listenToHubSpot(deps)),
+    startWork: () => deps.queue.work(jobHandlers(deps.forJobs)),
+    sweep: () => sweep(deps.forJobs).then(() => listenToHubSpot(deps.forJobs)),
     query,
     /** What the app has logged, line by line. */
     logged,

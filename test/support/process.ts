@@ -56,14 +56,23 @@ export async function testPlace(change: Record<string, string> = {}) {
           [`stderr of ${by} (${i + 1})`, output.stderr],
         ]),
       ),
-    /** Starts the app and waits until it is ready. */
-    async start(): Promise<ChildProcess> {
-      const child = spawnScript('src/server.ts', [], env)
+    /** Starts the app, in this environment but for `change`. */
+    launch(change: Record<string, string> = {}): ChildProcess {
+      const child = spawnScript('src/server.ts', [], { ...env, ...change })
       const { output, closed } = collectOutput(child)
       running.push({ child, closed })
       written.push({ by: 'the app', output })
+      return child
+    },
+    /** The same, and waits until it is ready. */
+    async start(change: Record<string, string> = {}): Promise<ChildProcess> {
+      const child = place.launch(change)
+      const { PORT = '' } = { ...env, ...change }
       await until(
-        () => (child.exitCode === null ? isReady(url) : Promise.reject(new Error(`the app ended with ${child.exitCode}`))),
+        () =>
+          child.exitCode === null
+            ? isReady(`http://localhost:${PORT}`)
+            : Promise.reject(new Error(`the app ended with ${child.exitCode}`)),
         (ready) => ready,
         60_000,
       )
