@@ -46,20 +46,21 @@ const JOB_CONNECTIONS = 5
 
 /** Opens and wires everything, in the one place where that is done. `databaseUrl` is the embedded server's when none is configured. */
 export async function createDeps(config: Config, databaseUrl: string, log: Log = createLog(config.logLevel)) {
+  const forRequests = openDatabase(databaseUrl, REQUEST_CONNECTIONS)
+  const forJobs = openDatabase(databaseUrl, JOB_CONNECTIONS)
   const shared = {
     config,
     log,
     files: await createFileStore(config.filesUrl),
     oauth: createOAuth(config),
     metrics: createMetrics(),
+    alarms: createAlarmStore(forRequests), // one: it remembers which of them it has ended
     queue: createQueue({ connectionString: databaseUrl, log }),
     hubspot: createHubSpot(config.hubspot),
     journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
     lanes: createLanes(),
     render: createViews(),
   }
-  const forRequests = openDatabase(databaseUrl, REQUEST_CONNECTIONS)
-  const forJobs = openDatabase(databaseUrl, JOB_CONNECTIONS)
   const stores = openStores(shared, forRequests)
   let isDraining = false
 
@@ -96,17 +97,18 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
   }
 }
 
-type Shared = Pick<Parameters<typeof createAccessToken>[0], 'oauth' | 'metrics' | 'log'> & { config: Config; files: FileStore }
+type Shared = Omit<Parameters<typeof createAccessToken>[0], 'portals' | 'tokens' | 'callBudget'> & {
+  config: Config
+  files: FileStore
+}
 
 /** Everything that reads and writes tables. */
-function openStores({ config, log, files, oauth, metrics }: Shared, prisma: Database) {
-  const alarms = createAlarmStore(prisma)
+function openStores({ config, log, files, oauth, metrics, alarms }: Shared, prisma: Database) {
   const portals = createPortalStore(prisma)
   const seal = createSeal(config.encryptionKeys, config.hubspot.clientId)
   const tokens = createTokenStore(prisma, seal)
   const callBudget = createCallBudget(prisma)
   return {
-    alarms,
     portals,
     tokens,
     callBudget,

@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   const { database, deps } = opened
   serve = createApp(deps)
   // Only now: a process that cannot serve must not have claimed anything.
-  const background = await startBackground(deps.forJobs)
+  const background = await startBackground(deps)
   log.info(
     { port: config.port, publicUrl: config.publicUrl, role: config.role, embeddedPostgres: database.isEmbedded },
     'Importal is ready',
@@ -105,11 +105,11 @@ async function describeUnsafeSettings(databaseUrl: string): Promise<string | und
 }
 
 /** Jobs and sweeps, unless this process only serves; `stop` lets what runs end. */
-async function startBackground(deps: JobDeps): Promise<{ stop: () => Promise<unknown> }> {
-  const isWorker = deps.config.role !== 'web'
-  if (isWorker) await deps.queue.work(jobHandlers(deps))
-  const sweeping = isWorker ? [keepDoing(deps, sweep), keepDoing(deps, listenToHubSpot)] : []
-  return { stop: () => Promise.all([deps.stopWork(GRACE_MS), ...sweeping.map((stop) => stop())]) }
+async function startBackground({ config, queue, forJobs, stopWork }: Deps): Promise<{ stop: () => Promise<unknown> }> {
+  const isWorker = config.role !== 'web'
+  if (isWorker) await queue.work(jobHandlers(forJobs))
+  const sweeping = isWorker ? [keepDoing(forJobs, sweep), keepDoing(forJobs, listenToHubSpot)] : []
+  return { stop: () => Promise.all([stopWork(GRACE_MS), ...sweeping.map((stop) => stop())]) }
 }
 
 /** Takes no more requests, and lets those that run end, within the time there is. */

@@ -17,8 +17,10 @@ const EXPIRED = /expired transaction/
 
 /** Whether it was the database's state that failed a query, and not the query: the same may succeed a little later. */
 export function isOutage(thrown: unknown): boolean {
-  return marksOf(thrown).some(({ code, kind, message }) => {
-    return STATES.test(code) || CODES.test(code) || KINDS.includes(kind) || MESSAGES.test(message)
+  return marksOf(thrown).some(({ code, kind, severity, message }) => {
+    // A fatal one ends the connection.
+    const isAway = severity === 'FATAL' || KINDS.includes(kind) || MESSAGES.test(message)
+    return isAway || STATES.test(code) || CODES.test(code)
   })
 }
 
@@ -57,24 +59,31 @@ export async function outlast<T>(act: () => Promise<T>, tell: (error: unknown) =
   }
 }
 
-type Mark = { code: string; kind: string; message: string }
+type Mark = { code: string; kind: string; severity: string; message: string }
 
 /** What an error says of itself; of a raw query Prisma says only that it failed: why, the driver's error within it says. */
 function marksOf(thrown: unknown): Mark[] {
   if (!(thrown instanceof Error)) return []
-  const { code, cause, meta, errors } = thrown as Error & {
+  const {
+    code = '',
+    severity = '',
+    cause,
+    meta,
+    errors,
+  } = thrown as Error & {
     code?: unknown
+    severity?: unknown
     errors?: unknown
     meta?: { driverAdapterError?: { cause?: unknown } }
   }
   const within = [cause, meta?.driverAdapterError?.cause].flatMap((one) => (one instanceof Error ? marksOf(one) : markOf(one)))
   // A host name may have had several addresses.
   const several = Array.isArray(errors) ? errors.flatMap(marksOf) : []
-  return [{ code: String(code ?? ''), kind: '', message: thrown.message }, ...within, ...several]
+  return [{ code: String(code), kind: '', severity: String(severity), message: thrown.message }, ...within, ...several]
 }
 
 function markOf(driverError: unknown): Mark[] {
   if (typeof driverError !== 'object' || driverError === null) return []
-  const { originalCode = '', kind = '', originalMessage = '' } = driverError as Record<string, unknown>
-  return [{ code: String(originalCode), kind: String(kind), message: String(originalMessage) }]
+  const { originalCode = '', kind = '', severity = '', originalMessage = '' } = driverError as Record<string, unknown>
+  return [{ code: String(originalCode), kind: String(kind), severity: String(severity), message: String(originalMessage) }]
 }
