@@ -29,6 +29,7 @@ export type Config = Readonly<{
   sessionSecret: Secret
   role: 'all' | 'web' | 'worker'
   maxUploadBytes: number
+  reservedDiskPercent: number
   ambiguousWindowSeconds: number
   trustProxy: number
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
@@ -129,6 +130,7 @@ export const VARIABLES = {
   },
   ROLE: { schema: z.enum(['all', 'web', 'worker'], 'must be all, web or worker').default('all'), example: 'all' },
   MAX_UPLOAD_BYTES: { schema: wholeNumber(1024, 2 ** 40).default(536_870_912), example: '536870912' },
+  RESERVED_DISK_PERCENT: { schema: wholeNumber(0, 100).default(5), example: '5' },
   AMBIGUOUS_WINDOW_SECONDS: { schema: wholeNumber(0, 7 * 86_400).default(900), example: '900' },
   TRUST_PROXY: { schema: wholeNumber(0, 10).default(0), example: '0' },
   LOG_LEVEL: { schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'), example: 'info' },
@@ -227,6 +229,7 @@ function toConfig(env: z.output<typeof Environment>): Config {
     sessionSecret: secret(env.SESSION_SECRET),
     role: env.ROLE,
     maxUploadBytes: env.MAX_UPLOAD_BYTES,
+    reservedDiskPercent: env.RESERVED_DISK_PERCENT,
     ambiguousWindowSeconds: env.AMBIGUOUS_WINDOW_SECONDS,
     trustProxy: env.TRUST_PROXY,
     logLevel: env.LOG_LEVEL,

@@ -51,7 +51,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
   const shared = {
     config,
     log,
-    files: await createFileStore(config.filesUrl),
+    files: await createFileStore(config.filesUrl, config.reservedDiskPercent),
     oauth: createOAuth(config),
     metrics: createMetrics(),
     alarms: createAlarmStore(forRequests), // one: it remembers which of them it has ended

@@ -36,6 +36,7 @@ export const PROBLEMS = {
   idempotency_key_in_use: { status: 409, title: 'An upload with this Idempotency-Key is under way', retryable: true },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for something else', retryable: false },
   upload_incomplete: { status: 400, title: 'The upload was cut off', retryable: true },
+  storage_full: { status: 507, title: 'There is no room for uploads', retryable: true },
   storage_unavailable: { status: 503, title: 'The upload could not be stored', retryable: true },
   // The importRequest
   import_request_missing: { status: 400, title: 'No importRequest', retryable: false },

@@ -5,6 +5,9 @@ export type Log = {
   [Level in 'fatal' | 'error' | 'warn' | 'info' | 'debug']: (fields: Record<string, unknown>, message: string) => void
 }
 
+/** So much may wait for whoever reads stdout; what comes then is dropped, and counted. */
+const MAX_WAITING_BYTES = 1024 * 1024
+
 /** Whatever looks like a secret of ours or a bearer token, wherever it stands in a text; a key also as an address has it. */
 const SECRETS =
   /imp(_|%(25)*5f)(live|test)(_|%(25)*5f)[A-Za-z0-9_%]+|Bearer\s+\S+|"?(access_token|refresh_token|client_secret|code|token)"?\s*[=:]\s*("[^"]*"|[^&\s,}]+)/gi
@@ -24,7 +27,26 @@ export function createLog(level: Config['logLevel'], destination?: { write(line:
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: describeError },
   }
-  return destination ? pino(options, destination) : pino(options)
+  return pino(options, destination ?? boundedStdout())
+}
+
+/** A reader of stdout that has stopped reading, or has gone, must stop neither the service nor fill its memory. */
+function boundedStdout(): { write(line: string): void } {
+  const { stdout } = process
+  let dropped = 0
+  stdout.on('error', () => undefined)
+  return {
+    write(line) {
+      if (stdout.writableLength > MAX_WAITING_BYTES) {
+        dropped += 1
+        return
+      }
+      if (dropped > 0)
+        stdout.write(`${JSON.stringify({ level: 'warn', time: new Date(), dropped, msg: 'the log was not read' })}\n`)
+      dropped = 0
+      stdout.write(line)
+    },
+  }
 }
 
 /** An error as the log shows it, with its causes. */

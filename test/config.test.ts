@@ -72,6 +72,7 @@ describe('the environment', () => {
     SESSION_SECRET: ['short'],
     ROLE: ['ALL', 'both'],
     MAX_UPLOAD_BYTES: ['0', '512MB', '-5'],
+    RESERVED_DISK_PERCENT: ['101'],
     AMBIGUOUS_WINDOW_SECONDS: ['-1', 'never'],
     TRUST_PROXY: ['true', '11'],
     LOG_LEVEL: ['loud'],

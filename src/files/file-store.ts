@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { access, constants, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.js'
@@ -9,7 +9,10 @@ export type StoredFile = { storeKey: string; bytes: number; sha256: string }
 
 /** Where uploaded bytes live. A stored file is durable and never changes; its key says nothing about what it is. */
 export type FileStore = {
-  /** Stores what `source` gives, hashing it on the way; what fails half-way leaves nothing. */
+  /**
+   * Stores what `source` gives, hashing it on the way; what fails half-way leaves nothing.
+   * @throws {AppError} `storage_full`, `storage_unavailable`
+   */
   save(source: AsyncIterable<Buffer>): Promise<StoredFile>
   /** Makes a file as young as if it had just been stored. @throws {AppError} `storage_unavailable`: it is not there */
   touch(storeKey: string): Promise<void>
@@ -37,10 +40,17 @@ const READ_CHUNK_BYTES = 128 * 1024
 /** Folders of complete files that one sweep looks at. */
 const FOLDERS_A_SWEEP = 16
 /** Errors of the disk, not of whoever sends. */
-const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'ENOENT', 'EFBIG']
+const FULL_ERRORS = ['ENOSPC', 'EDQUOT']
+const DISK_ERRORS = [...FULL_ERRORS, 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'ENOENT', 'EFBIG']
+/** How often an upload looks whether there is still room: others write meanwhile. */
+const LOOK_EVERY_BYTES = 32 * 1024 * 1024
+const FULL_RETRY_SECONDS = 300
 
-/** A file store in a directory: `unfinished/` for what is being written, 256 folders for what is complete. */
-export async function createFileStore(filesUrl: string): Promise<FileStore> {
+/**
+ * A file store in a directory: `unfinished/` for what is being written, 256 folders for what is complete. Uploads are not
+ * let in to the last `reservedPercent` of its disk: what was accepted, and a database on the same disk, must go on.
+ */
+export async function createFileStore(filesUrl: string, reservedPercent: number): Promise<FileStore> {
   const root = fileURLToPath(filesUrl)
   const unfinished = join(root, 'unfinished')
   const orphans = join(root, 'orphans')
@@ -48,14 +58,25 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
   let sweptUntil = ''
   const folderOf = (storeKey: string) => join(root, storeKey.slice(-2))
 
+  async function refuseWhenFull(): Promise<void> {
+    const { bavail, blocks } = await statfs(root)
+    if (bavail * 100 >= blocks * reservedPercent) return
+    throw new AppError('storage_full', { retryAfterSeconds: FULL_RETRY_SECONDS })
+  }
+
   return {
     async save(source) {
       const storeKey = randomUUID().replaceAll('-', '')
       const temporary = join(unfinished, storeKey)
       const hash = createHash('sha256')
       let bytes = 0
+      let nextLookAt = 0
       async function* hashed() {
         for await (const chunk of source) {
+          if (bytes >= nextLookAt) {
+            await refuseWhenFull()
+            nextLookAt += LOOK_EVERY_BYTES
+          }
           hash.update(chunk)
           bytes += chunk.length
           yield chunk
@@ -69,7 +90,7 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
         await syncFolder(folder)
       } catch (error) {
         await rm(temporary, { force: true })
-        throw isDiskError(error) ? new AppError('storage_unavailable', { cause: error, retryAfterSeconds: 30 }) : error
+        throw isDiskError(error) ? toProblem(error) : error
       }
       return { storeKey, bytes, sha256: hash.digest('hex') }
     },
@@ -87,7 +108,7 @@ export async function createFileStore(filesUrl: string): Promise<FileStore> {
       } catch (cause) {
         if (!isDiskError(cause)) throw cause
         // Only a file that is missing from a folder that is there is gone; anything else of a disk's passes.
-        const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(unfinished)
+        const isGone = cause.code === 'ENOENT' && existsSync(unfinished)
         throw new AppError(isGone ? 'file_lost' : 'storage_unavailable', { cause, context: { storeKey } })
       }
     },
@@ -168,6 +189,12 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync().finally(() => folder.close())
 }
 
-function isDiskError(error: unknown): boolean {
+function isDiskError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && DISK_ERRORS.includes(String(error.code))
+}
+
+function toProblem(cause: NodeJS.ErrnoException): AppError {
+  if (FULL_ERRORS.includes(cause.code ?? ''))
+    return new AppError('storage_full', { cause, retryAfterSeconds: FULL_RETRY_SECONDS })
+  return new AppError('storage_unavailable', { cause, retryAfterSeconds: 30 })
 }

@@ -1,0 +1,90 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { PORTAL, until } from '../support/app.js'
+import { freePort } from '../support/port.js'
+import { createTestDatabase } from '../support/postgres.js'
+import { kill, testPlace } from '../support/process.js'
+import { contactsCsv, untilState, uploadFile } from '../support/requests.js'
+
+const SLOW_MS = 120_000
+const RECOVERY_MS = 60_000
+
+/** One process that serves, on one database and one folder; workers are added, on ports of their own. */
+async function webPlace() {
+  const database = await createTestDatabase()
+  onTestFinished(database.drop)
+  const place = await testPlace({ DATABASE_URL: database.url, ROLE: 'web' })
+  await place.start()
+  const key = await place.prepare()
+  const web = { url: place.url, key }
+  return {
+    ...place,
+    web,
+    startWorker: async () => place.start({ ROLE: 'worker', PORT: String(await freePort()) }),
+    upload: (count: number) => Promise.all(Array.from({ length: count }, () => uploadFile(web).then(({ body }) => body))),
+    untilDone: async (imports: { id: string }[]) => {
+      for (const made of imports) await untilState(web, made, RECOVERY_MS, 'done')
+    },
+    /** How often this was logged, by process in the order of their starts. */
+    countLogged: (words: string) =>
+      Object.entries(place.outputs())
+        .filter(([name]) => name.startsWith('stdout of the app'))
+        .map(([, text]) => String(text).split(words).length - 1),
+  }
+}
+
+describe('ROLE=web and ROLE=worker, as processes on one database and one folder', () => {
+  it(
+    'share the work: the one that serves only queues, the workers submit, and the death of one of them loses nothing',
+    async () => {
+      const place = await webPlace()
+      place.hubspot.control.fault({ on: 'create', do: { slowMs: 200 }, times: 0 })
+
+      const queued = await place.upload(4)
+      const states = await Promise.all(queued.map(({ id }) => untilState(place.web, { id }, 'accepted')))
+      const [, doomed] = [await place.startWorker(), await place.startWorker()]
+      await place.untilDone(queued)
+      const more = await place.upload(6)
+      await until(
+        () => place.hubspot.control.imports().length,
+        (count) => count > 4,
+      )
+      await kill(doomed, 'SIGKILL')
+      await place.untilDone(more)
+
+      expect(states).toHaveLength(4)
+      expect(place.hubspot.control.imports()).toHaveLength(10)
+      expect(place.countLogged('"msg":"submitted"')[0]).toBe(0)
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'let another worker take over from one that was paused in the middle of an upload to HubSpot, and that one do no harm later',
+    async () => {
+      const place = await webPlace()
+      place.hubspot.control.fault({ on: 'create', do: { readBytesPerSecond: 0 }, times: 1 })
+      const paused = await place.startWorker()
+
+      const { body } = await uploadFile(place.web, { file: contactsCsv(600_000) })
+      await untilState(place.web, body, 'submitting')
+      await until(
+        () =>
+          place.hubspot.control.requests().filter(({ method, path }) => method === 'POST' && path.includes('/imports')).length,
+        (count) => count > 0,
+      )
+      paused.kill('SIGSTOP')
+      await place.startWorker()
+      await place.untilDone([body])
+      paused.kill('SIGCONT')
+
+      await until(
+        () => place.countLogged('was gone before the last bytes'),
+        ([, ofPaused]) => ofPaused === 1,
+        RECOVERY_MS,
+      )
+      expect(place.hubspot.control.imports()).toHaveLength(1)
+      expect(await untilState(place.web, body, 'done')).toMatchObject({ portalId: PORTAL, state: 'done' })
+    },
+    SLOW_MS,
+  )
+})
