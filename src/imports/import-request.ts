@@ -111,6 +111,11 @@ export function markerOf(importId: string): string {
   return `[${importId}]`
 }
 
+/** The imports whose marks a name holds, by their ids. */
+export function findMarks(name: string): string[] {
+  return [...name.matchAll(/\[(imp_[0-9a-f]{32})\]/g)].map(([, id = '']) => id)
+}
+
 function hasControlCharacters(name: string): boolean {
   return /\p{Cc}/u.test(name)
 }
