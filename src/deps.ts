@@ -7,6 +7,7 @@ import { createJournal } from './hubspot/journal.js'
 import { createOAuth } from './hubspot/oauth.js'
 import { createCancellationStore } from './imports/cancellation-store.js'
 import { createDisconnectionStore } from './imports/disconnection-store.js'
+import { createDuplicateStore } from './imports/duplicate-store.js'
 import { createErasureStore } from './imports/erasure-store.js'
 import { createFilesInUseStore } from './imports/files-in-use-store.js'
 import { createIdempotencyStore } from './imports/idempotency-store.js'
@@ -122,6 +123,7 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     cancellations: createCancellationStore(prisma),
     submissions: createSubmissionStore(prisma),
     tracking: createTrackingStore(prisma),
+    duplicates: createDuplicateStore(prisma),
     disconnections: createDisconnectionStore(prisma),
     erasures: createErasureStore(prisma),
     notices: createNoticeStore(prisma),

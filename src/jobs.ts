@@ -1,6 +1,7 @@
 import type { JobDeps } from './deps.js'
 import { advancePortal } from './imports/advance.js'
 import { destroyOverdueTokens, finishDisconnect } from './imports/disconnect.js'
+import { queueDuplicates } from './imports/duplicates.js'
 import { eraseFlagged } from './imports/erase.js'
 import {
   advanceLaterJob,
@@ -48,6 +49,7 @@ export async function sweep(deps: JobDeps): Promise<void> {
     'overdue tokens': () => destroyOverdueTokens(deps),
     imports: () => recoverImports(deps),
     files: () => deps.sweepFiles(),
+    duplicates: () => queueDuplicates(deps),
     'access checks': () => queueChecks(deps),
     erasures: () => eraseFlagged(deps),
     states: () => deps.states.sweep(),

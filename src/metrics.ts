@@ -16,6 +16,11 @@ export function createMetrics() {
     labelNames: ['outcome'],
     registers,
   })
+  const lateDuplicates = new Counter({
+    name: 'importal_late_duplicates_total',
+    help: 'Imports that HubSpot made after all when they had been sent again, as seen by this process',
+    registers,
+  })
   const portals = new Gauge({
     name: 'importal_portals',
     help: 'Portals by status: connected, reconnect (HubSpot refuses our tokens), disconnected',
@@ -31,6 +36,7 @@ export function createMetrics() {
 
   return {
     countRefresh: (outcome: string): void => refreshes.inc({ outcome }),
+    countLateDuplicates: (count: number): void => lateDuplicates.inc(count),
 
     /** Everything in Prometheus' text format. */
     async render(readings: Readings): Promise<{ contentType: string; text: string }> {

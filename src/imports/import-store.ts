@@ -246,7 +246,8 @@ export function createImportStore(prisma: Database) {
       await prisma.$transaction(async (tx) => {
         // Of an import that was given up meanwhile, because its portal was disconnected, nothing more is kept.
         const running = await tx.$queryRaw<{ id: string }[]>`
-          SELECT "id" FROM "Import" WHERE "id" = ${id} AND "state" IN ('submitted', 'processing') FOR SHARE`
+          SELECT "id" FROM "Import" WHERE "id" = ${id}
+            AND ("state" IN ('submitted', 'processing') OR ("state" = 'needs_review' AND "pollAt" IS NOT NULL)) FOR SHARE`
         if (running.length === 0) return
         await tx.rowError.createMany({
           skipDuplicates: true,

@@ -1,10 +1,27 @@
 import type { Database, Transaction } from '../db/prisma.js'
 import type { HubSpotImport } from '../hubspot/answers.js'
+import { addDuplicates, watchSentAgain } from './duplicate-store.js'
+import type { Sought } from './find-marked.js'
 import { type Counters, type Problem, recordEvent } from './import-store.js'
 import type { ImportState } from './schema.js'
 
-/** What waits for an answer of HubSpot's list: `cleanScans` readings did not show it. */
-export type AmbiguousImport = { id: string; partId: string; cleanScans: number; secondsSinceCommit: number; isDue: boolean }
+/** Part of an import that HubSpot may have, without our having been told so. */
+export type LostImport = { id: string; partId: string }
+
+/**
+ * What is looked for in HubSpot's list: an import whose answer was lost, which `cleanScans` readings did not show, or one
+ * that was sent again, and that HubSpot may come to hold twice (`isSentAgain`). It is time to look when `isDue`.
+ */
+export type SoughtImport = LostImport &
+  Sought & {
+    state: ImportState
+    isSentAgain: boolean
+    cleanScans: number
+    secondsSinceCommit: number
+    /** Null: there was none since. */
+    secondsSinceCleanScan: number | null
+    isDue: boolean
+  }
 
 /** A running import; it is time to look at it when `isDue`. */
 export type RunningImport = {
@@ -21,63 +38,94 @@ export type RunningImport = {
 export type TrackingStore = ReturnType<typeof createTrackingStore>
 
 /**
- * Imports that HubSpot has, or may have. Every write names the state it leaves, so that a late one changes nothing; all
+ * Imports that HubSpot has, or may have. One that needs a person is followed all the same for as long as `pollAt` is set.
+ * Every write names the state it leaves, so that a late one changes nothing; all
  * times are the database's.
  */
 export function createTrackingStore(prisma: Database) {
   return {
-    async listAmbiguous(portalId: string): Promise<AmbiguousImport[]> {
-      return prisma.$queryRaw<AmbiguousImport[]>`
-        SELECT i."id", part."id" AS "partId", part."cleanScans",
+    /** The portal's imports that are to be looked for in HubSpot's list. */
+    async listSought(portalId: string): Promise<SoughtImport[]> {
+      // Sent again: it may be the first try's import, made late, that is found.
+      return prisma.$queryRaw<SoughtImport[]>`
+        SELECT i."id", i."state", part."id" AS "partId", part."cleanScans", s."importId" IS NOT NULL AS "isSentAgain",
+               coalesce(CASE WHEN s."importId" IS NULL THEN part."intentAt" END, i."createdAt") AS since,
                extract(epoch FROM now() - coalesce(part."committedAt", part."intentAt", i."createdAt"))::float8 AS "secondsSinceCommit",
-               coalesce(i."pollAt", now()) <= now() + interval '0.5 second' AS "isDue"
+               CASE WHEN part."cleanScanAt" > coalesce(part."committedAt", part."intentAt", i."createdAt")
+                    THEN extract(epoch FROM now() - part."cleanScanAt")::float8 END AS "secondsSinceCleanScan",
+               coalesce(CASE WHEN i."state" = 'ambiguous' THEN coalesce(i."pollAt", now()) END, s."lookAt")
+                 <= now() + interval '0.5 second' AS "isDue"
         FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
-        WHERE i."portalId" = ${portalId} AND i."state" = 'ambiguous'`
+        LEFT JOIN "SentAgain" s ON s."importId" = i."id"
+        WHERE i."portalId" = ${portalId} AND i."id" IN (
+          SELECT "id" FROM "Import" WHERE "portalId" = ${portalId} AND "state" = 'ambiguous' UNION SELECT "importId" FROM "SentAgain")`
     },
 
-    /** A lost answer was found in HubSpot's list. With `problem` a person must look at it as well. */
+    /**
+     * HubSpot has an import that we took for lost, or for never sent: it is followed from now on. With `others` of the same
+     * mark a person must look at it as well. False when it is no longer waiting, or somebody is just sending it.
+     */
     async adopt(
-      importId: string,
-      partId: string,
+      { id, partId }: LostImport,
       made: HubSpotImport,
-      problem: Problem | null,
+      others: HubSpotImport[],
       andThen: (tx: Transaction) => Promise<void>,
-    ) {
-      await prisma.$transaction(async (tx) => {
-        const count = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = ${problem ? 'needs_review' : 'submitted'}, "pollAt" = now(), "updatedAt" = now(),
-            "problem" = ${problem ? JSON.stringify(problem) : null}::jsonb
-          WHERE "id" = ${importId} AND "state" = 'ambiguous'`
-        if (count === 0) return
+    ): Promise<boolean> {
+      return prisma.$transaction(async (tx) => {
+        // Whoever is just choosing what to send next must not choose this one: see claimNext.
+        await tx.$executeRaw`
+          SELECT pg_advisory_xact_lock(hashtextextended('claim ' || "portalId", 0)) FROM "Import" WHERE "id" = ${id}`
+        const own = await tx.$executeRaw`
+          UPDATE "Import" SET "state" = 'submitted', "reason" = NULL, "problem" = NULL, "leaseEpoch" = "leaseEpoch" + 1,
+            "leaseUntil" = NULL, "startedAt" = coalesce("startedAt", now()), "pollAt" = now(), "updatedAt" = now()
+          WHERE "id" = ${id} AND ("state" IN ('ambiguous', 'accepted', 'held')
+            OR ("state" = 'submitting' AND coalesce("leaseUntil" < clock_timestamp(), true)))`
+        if (own === 0) return false
         await tx.importPart.update({ where: { id: partId }, data: { hubspotImportId: made.id, state: made.state } })
-        await recordEvent(tx, importId, problem ? 'needs_review' : 'adopted', { hubspotImportId: made.id })
+        await recordEvent(tx, id, 'adopted', { hubspotImportId: made.id })
+        await addDuplicates(
+          tx,
+          id,
+          others.map((other) => other.id),
+        )
         await andThen(tx)
+        return true
       })
     },
 
-    /** HubSpot's whole list was read and does not show these; look again in `afterSeconds`. */
-    async recordCleanScan(imports: AmbiguousImport[], afterSeconds: number): Promise<void> {
+    /** HubSpot's whole list was read and does not show these, which is held to `counted` of them; look again in `afterSeconds`. */
+    async recordCleanScan(imports: LostImport[], counted: LostImport[], afterSeconds: number): Promise<void> {
       await prisma.$transaction([
-        prisma.importPart.updateMany({
-          where: { id: { in: imports.map(({ partId }) => partId) } },
-          data: { cleanScans: { increment: 1 } },
-        }),
+        prisma.$executeRaw`
+          UPDATE "ImportPart" SET "cleanScans" = "cleanScans" + 1, "cleanScanAt" = now()
+          WHERE "id" = ANY(${counted.map(({ partId }) => partId)})`,
         prisma.$executeRaw`
           UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second'
           WHERE "id" = ANY(${imports.map(({ id }) => id)}) AND "state" = 'ambiguous'`,
       ])
     },
 
-    /** It stayed unseen for as long as it takes: ready to be sent again. */
-    async sendAgain({ id, partId }: AmbiguousImport, andThen: (tx: Transaction) => Promise<void>): Promise<void> {
-      await prisma.$transaction(async (tx) => {
-        const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = 'accepted', "leaseEpoch" = "leaseEpoch" + 1, "nextAttemptAt" = now(), "updatedAt" = now()
-          WHERE "id" = ${id} AND "state" = 'ambiguous'`
-        if (own === 0) return
-        await tx.$executeRaw`UPDATE "ImportPart" SET "committedAt" = NULL, "intentAt" = NULL WHERE "id" = ${partId}`
-        await recordEvent(tx, id, 'accepted', { why: 'never appeared at HubSpot' })
+    /**
+     * It stayed unseen for as long as it takes: ready to be sent again, or canceled if that is wanted. Resolves to which;
+     * undefined when it is no longer ambiguous.
+     */
+    async sendAgain(
+      { id, partId }: LostImport,
+      andThen: (tx: Transaction) => Promise<void>,
+    ): Promise<'accepted' | 'canceled' | undefined> {
+      return prisma.$transaction(async (tx) => {
+        const [own] = await tx.$queryRaw<{ state: 'accepted' | 'canceled' }[]>`
+          UPDATE "Import" SET "state" = CASE WHEN "cancelAt" IS NULL THEN 'accepted' ELSE 'canceled' END,
+            "finishedAt" = CASE WHEN "cancelAt" IS NOT NULL THEN now() END, "pollAt" = NULL,
+            "leaseEpoch" = "leaseEpoch" + 1, "nextAttemptAt" = now(), "updatedAt" = now()
+          WHERE "id" = ${id} AND "state" = 'ambiguous' RETURNING "state"`
+        if (!own) return undefined
+        await tx.$executeRaw`
+          UPDATE "ImportPart" SET "committedAt" = NULL, "intentAt" = NULL, "cleanScans" = 0, "cleanScanAt" = NULL WHERE "id" = ${partId}`
+        await watchSentAgain(tx, id)
+        await recordEvent(tx, id, own.state, { why: 'never appeared at HubSpot' })
         await andThen(tx)
+        return own.state
       })
     },
 
@@ -88,7 +136,8 @@ export function createTrackingStore(prisma: Database) {
                extract(epoch FROM now() - i."startedAt")::float8 AS "ageSeconds",
                coalesce(i."pollAt", now()) <= now() + interval '0.5 second' AS "isDue"
         FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
-        WHERE i."portalId" = ${portalId} AND i."state" IN ('submitted', 'processing') AND part."hubspotImportId" IS NOT NULL
+        WHERE i."portalId" = ${portalId} AND part."hubspotImportId" IS NOT NULL
+          AND (i."state" IN ('submitted', 'processing') OR (i."state" = 'needs_review' AND i."pollAt" IS NOT NULL))
         ORDER BY i."startedAt"`
     },
 
@@ -99,16 +148,18 @@ export function createTrackingStore(prisma: Database) {
     ) {
       await prisma.$transaction(async (tx) => {
         const [row] = await tx.$queryRaw<{ state: string }[]>`
-          SELECT "state" FROM "Import" WHERE "id" = ${id} AND "state" IN ('submitted', 'processing') FOR UPDATE`
+          SELECT "state" FROM "Import" WHERE "id" = ${id}
+            AND ("state" IN ('submitted', 'processing') OR ("state" = 'needs_review' AND "pollAt" IS NOT NULL)) FOR UPDATE`
         if (!row) return
+        const state = row.state === 'needs_review' ? row.state : now.state
         await tx.$executeRaw`
-          UPDATE "Import" SET "state" = ${now.state}, "pollAt" = now() + ${now.afterSeconds} * interval '1 second', "updatedAt" = now()
+          UPDATE "Import" SET "state" = ${state}, "pollAt" = now() + ${now.afterSeconds} * interval '1 second', "updatedAt" = now()
           WHERE "id" = ${id}`
         await tx.importPart.update({
           where: { id: partId },
           data: { state: now.hubspotState, counters: now.counters, unknownSince: null },
         })
-        if (row.state !== now.state) await recordEvent(tx, id, now.state)
+        if (row.state !== state) await recordEvent(tx, id, state)
       })
     },
 
@@ -140,13 +191,15 @@ export function createTrackingStore(prisma: Database) {
       andThen: (tx: Transaction) => Promise<void>,
     ): Promise<void> {
       await prisma.$transaction(async (tx) => {
-        const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = ${end.state}, "pollAt" = NULL, "finishedAt" = now(), "updatedAt" = now(),
-            "problem" = ${end.problem ? JSON.stringify(end.problem) : null}::jsonb
-          WHERE "id" = ${id} AND "state" IN ('submitted', 'processing')`
-        if (own === 0) return
+        const [own] = await tx.$queryRaw<{ state: string }[]>`
+          UPDATE "Import" SET "state" = CASE WHEN "state" = 'needs_review' THEN "state" ELSE ${end.state} END,
+            "problem" = CASE WHEN "state" = 'needs_review' THEN "problem" ELSE ${end.problem ? JSON.stringify(end.problem) : null}::jsonb END,
+            "pollAt" = NULL, "finishedAt" = now(), "updatedAt" = now()
+          WHERE "id" = ${id} AND ("state" IN ('submitted', 'processing') OR ("state" = 'needs_review' AND "pollAt" IS NOT NULL))
+          RETURNING "state"`
+        if (!own) return
         await tx.importPart.update({ where: { id: partId }, data: { state: end.hubspotState, counters: end.counters } })
-        await recordEvent(tx, id, end.state)
+        await recordEvent(tx, id, own.state)
         await andThen(tx)
       })
     },
