@@ -5,6 +5,7 @@ import { createDeps, type Deps } from './deps.js'
 import { describeDoctor, runDoctor } from './doctor.js'
 import { describeProject, parseProject, writeProject } from './hubspot/developer-project.js'
 import { disconnectAndWait } from './imports/disconnect.js'
+import { describeMatches, matchAll } from './imports/match-all.js'
 import { JOB_KINDS, jobHandlers } from './jobs.js'
 import { describeError } from './log.js'
 import { isCidr } from './partners/partner-store.js'
@@ -27,6 +28,9 @@ const USAGE = `Usage: npm run -s importal -- <command>
   portals list                             connected HubSpot accounts
   portals check PORTAL                     try every permission that an account granted
   portals disconnect PORTAL                uninstall there, and delete what is kept of it; prints a receipt
+  reconcile --all                          after restoring a backup: find what HubSpot has already, before more is submitted
+              [--unfinished]               … instead of --all: only the accounts that an earlier run has left
+              [--no-wait]                  … good only if nothing was sent in the last quarter of an hour
   audit list  [--portal ID] [--limit N]    who did what to which account, the newest first
   audit verify [--expect EVENT:HASH]       recompute the trail's chain; with what an earlier run printed, its beginning too
   migrate                                  bring the database up to date
@@ -48,6 +52,9 @@ type Options = {
   expect?: string
   out?: string
   json?: boolean
+  all?: boolean
+  unfinished?: boolean
+  'no-wait'?: boolean
 }
 /** A result in words of its own; a bad one is a failure though the command has done its work. */
 type Report = { json: unknown; text: string; isGood: boolean }
@@ -93,6 +100,13 @@ const COMMANDS: Record<string, Command> = {
     return (
       receipt ?? fail(`Portal ${portalId} is disconnected. What is kept of it is still being deleted: ask again for the receipt.`)
     )
+  },
+  reconcile: async (deps, { all, unfinished, 'no-wait': noWait }) => {
+    if (!all === !unfinished) return fail('reconcile needs --all, or --unfinished to go on with what an earlier run has left.')
+    await deps.queue.start(JOB_KINDS)
+    const say = (text: string) => void process.stderr.write(`${text}\n`)
+    const matches = await matchAll(deps, { all: all === true, wait: !noWait, say })
+    return { json: matches, text: describeMatches(matches), isGood: matches.unfinished.length === 0 } satisfies Report
   },
   'audit list': async ({ audit }, { portal, limit = '50' }) => {
     if (!/^[1-9]\d{0,3}$/.test(limit)) return fail('--limit must be a whole number up to 9999.')
@@ -202,6 +216,9 @@ function parseArguments(): { positionals: string[]; values: Options } {
         'support-phone': { type: 'string' },
         'documentation-url': { type: 'string' },
         json: { type: 'boolean' },
+        all: { type: 'boolean' },
+        unfinished: { type: 'boolean' },
+        'no-wait': { type: 'boolean' },
       },
     })
     return { positionals, values }

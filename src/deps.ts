@@ -13,6 +13,7 @@ import { createFilesInUseStore } from './imports/files-in-use-store.js'
 import { createIdempotencyStore } from './imports/idempotency-store.js'
 import { createImportStore } from './imports/import-store.js'
 import { createLanes } from './imports/lanes.js'
+import { createMatchingStore } from './imports/matching-store.js'
 import { createSubmissionStore } from './imports/submission-store.js'
 import { createFileSweep } from './imports/sweep-files.js'
 import { createTrackingStore } from './imports/tracking-store.js'
@@ -124,6 +125,7 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     submissions: createSubmissionStore(prisma),
     tracking: createTrackingStore(prisma),
     duplicates: createDuplicateStore(prisma),
+    matching: createMatchingStore(prisma),
     disconnections: createDisconnectionStore(prisma),
     erasures: createErasureStore(prisma),
     notices: createNoticeStore(prisma),

@@ -86,6 +86,7 @@ async function checkDatabase(config: Config): Promise<Check[]> {
     const unknown = Object.keys(sealedBy).filter((id) => !config.encryptionKeys.some((key) => key.id === id))
     const alarms = (await deps.alarms.list()).map((alarm) => ({ name: alarm.kind, ok: false, ...toFinding(alarm) }))
     const trail = await deps.audit.verify()
+    const matching = await deps.matching.list()
     const broken = await deps.dataKeys.listBroken(10)
     return [
       { name: 'database', ok: true, found: `Postgres ${version}, migrated${database.isEmbedded ? ', embedded' : ''}` },
@@ -118,6 +119,12 @@ async function checkDatabase(config: Config): Promise<Check[]> {
         ok: trail.broken === null,
         found: trail.broken ? `broken at event ${trail.broken.id}: ${trail.broken.why}` : `${trail.events} events, unbroken`,
         fix: 'Somebody changed the database by hand: compare it with a backup and with the log.',
+      },
+      {
+        name: 'restored backup',
+        ok: matching.length === 0,
+        found: matching.length === 0 ? 'nothing is held back' : `nothing is submitted for portal ${matching.join(', ')}`,
+        fix: 'Their imports must be matched with HubSpot’s first: wait for reconcile, or run it again with --unfinished.',
       },
       ...alarms,
     ]

@@ -19,6 +19,8 @@ export type Portal = {
   /** What HubSpot refused calls for the lack of, since the portal was last connected. */
   missingScopes: string[]
   installedAt: Date
+  /** Set after a restore: nothing is submitted for it before HubSpot's list has been searched for what it has already. */
+  matchingSince: Date | null
   disconnectedAt: Date | null
   erasedAt: Date | null
 }
@@ -63,6 +65,7 @@ const FIELDS = {
   scopes: true,
   missingScopes: true,
   installedAt: true,
+  matchingSince: true,
   disconnectedAt: true,
   erasedAt: true,
 } as const
@@ -155,7 +158,7 @@ export function createPortalStore(prisma: Database) {
         // A refresh that is under way loses its lease, and with it the right to store what it gets.
         const ended = await tx.$executeRaw`
           UPDATE "Portal" SET "status" = 'disconnected', "disconnectedAt" = now(), "erasedAt" = NULL, "updatedAt" = now(),
-            "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL
+            "matchingSince" = NULL, "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL
           WHERE "id" = ${portalId} AND "status" <> 'disconnected'
             AND "tokenVersion" = coalesce(${tokenVersion ?? null}::int, "tokenVersion")`
         if (ended === 0) return false
