@@ -43,7 +43,7 @@ export function createSubmissionStore(prisma: Database) {
           UPDATE "Import" i SET "leaseUntil" = clock_timestamp() + ${LEASE_SECONDS} * interval '1 second'
           FROM "Portal" p
           WHERE i."id" = ${importId} AND i."state" = 'submitting' AND i."leaseEpoch" = ${epoch}
-            AND i."leaseUntil" > clock_timestamp() AND p."id" = i."portalId" AND p."status" = 'connected'
+            AND i."leaseUntil" > clock_timestamp() AND p."id" = i."portalId" AND p."status" = 'connected' AND p."matchingSince" IS NULL
           RETURNING i."id"
         )
         UPDATE "ImportPart" part SET "committedAt" = clock_timestamp() FROM own WHERE part."id" = ${partId}`

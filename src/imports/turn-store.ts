@@ -179,7 +179,7 @@ async function claimReady(tx: Transaction, portalId: string, { large, rowsLeft }
       "startedAt" = now(), "updatedAt" = now(),
       "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
     FROM next, "ImportPart" part
-    WHERE i."id" = next."id" AND part."importId" = i."id" AND part."position" = 0
+    WHERE i."id" = next."id" AND i."state" = 'accepted' AND part."importId" = i."id" AND part."position" = 0
     RETURNING i."id" AS "importId", part."id" AS "partId", i."leaseEpoch" AS epoch, i."attempts"`
   if (!claim) return undefined
   await tx.$executeRaw`UPDATE "ImportPart" SET "intentAt" = now(), "committedAt" = NULL, "cleanScans" = 0 WHERE "id" = ${claim.partId}`
