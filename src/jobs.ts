@@ -1,8 +1,6 @@
 import type { JobDeps } from './deps.js'
-import { advancePortal } from './imports/advance.js'
-import { destroyOverdueTokens, finishDisconnect } from './imports/disconnect.js'
-import { queueDuplicates } from './imports/duplicates.js'
-import { eraseFlagged } from './imports/erase.js'
+import { destroyOverdueTokens, finishDisconnect } from './imports/departure/disconnect.js'
+import { eraseFlagged } from './imports/departure/erase.js'
 import {
   advanceLaterJob,
   advancePortalJob,
@@ -11,9 +9,11 @@ import {
   reconcilePortalJob,
   trackPortalJob,
 } from './imports/portal-jobs.js'
-import { reconcilePortal } from './imports/reconcile.js'
-import { recoverImports } from './imports/recover.js'
-import { trackPortal } from './imports/track.js'
+import { recoverImports } from './imports/recovery/recover.js'
+import { advancePortal } from './imports/submission/advance.js'
+import { queueDuplicates } from './imports/tracking/duplicates.js'
+import { reconcilePortal } from './imports/tracking/reconcile.js'
+import { trackPortal } from './imports/tracking/track.js'
 import { followJournal } from './notices/journal.js'
 import { checkAccess, confirmUninstall } from './oauth/check-access.js'
 import { handler, type JobHandler } from './queue/queue.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { disconnectPortal } from '../src/imports/disconnect.js'
+import { disconnectPortal } from '../src/imports/departure/disconnect.js'
 import { PORTAL, type TestApp, testApp, until } from './support/app.js'
 import { testPlace } from './support/process.js'
 

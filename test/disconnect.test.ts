@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { disconnectPortal } from '../src/imports/disconnect.js'
+import { disconnectPortal } from '../src/imports/departure/disconnect.js'
 import { OTHER_PORTAL, PORTAL, type TestApp, testApp, until } from './support/app.js'
 import { openBrowser } from './support/browser.js'
 import { kill, testPlace } from './support/process.js'

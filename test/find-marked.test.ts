@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type HubSpotImport, HubSpotImport as Schema } from '../src/hubspot/answers.js'
-import { findMarked, readMarked } from '../src/imports/find-marked.js'
+import { findMarked, readMarked } from '../src/imports/tracking/find-marked.js'
 
 const NOW = Date.parse('2026-11-26T12:00:00Z')
 const idOf = (n: number) => `imp_${n.toString(16).padStart(32, '0')}`

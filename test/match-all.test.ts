@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
-import type { Matches } from '../src/imports/match-all.js'
+import type { Matches } from '../src/imports/tracking/match-all.js'
 import { OTHER_PORTAL, PORTAL, type TestApp, testApp, testEnvironment, until } from './support/app.js'
 import { openBrowser } from './support/browser.js'
 import { createDatabase, createTestDatabase } from './support/postgres.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startsInSeconds } from '../src/imports/turn-store.js'
+import { startsInSeconds } from '../src/imports/submission/turn-store.js'
 import { PORTAL, type TestApp, testApp, until } from './support/app.js'
 import { ask, contactsCsv, contactsRequest, untilState, uploadFile } from './support/requests.js'
 

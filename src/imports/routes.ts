@@ -17,7 +17,7 @@ import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './ide
 import type { IdempotencyStore } from './idempotency-store.js'
 import { type Import, type ImportStore, type Owner, sumCounters } from './import-store.js'
 import { cancelImport, createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
-import type { Place, TurnStore } from './turn-store.js'
+import type { Place, TurnStore } from './submission/turn-store.js'
 
 type Deps = {
   config: Pick<Config, 'maxUploadBytes' | 'publicUrl'>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ErasureStore } from '../imports/erasure-store.js'
+import type { ErasureStore } from '../imports/departure/erasure-store.js'
 import type { Log } from '../log.js'
 import { recordAudit } from '../portals/audit-store.js'
 import type { KnownPortal, NoticeStore } from './notice-store.js'

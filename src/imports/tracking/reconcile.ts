@@ -1,11 +1,11 @@
-import type { Config } from '../config.js'
-import { PROBLEMS } from '../errors.js'
-import type { HubSpot } from '../hubspot/hubspot.js'
-import type { Queue } from '../queue/queue.js'
+import type { Config } from '../../config.js'
+import { PROBLEMS } from '../../errors.js'
+import type { HubSpot } from '../../hubspot/hubspot.js'
+import type { Queue } from '../../queue/queue.js'
+import { advancePortalJob, reconcilePortalJob, trackPortalJob } from '../portal-jobs.js'
 import type { DuplicateStore } from './duplicate-store.js'
 import { cancelDuplicates, recordLate } from './duplicates.js'
 import { findMarked, type Marked, type ReadPage } from './find-marked.js'
-import { advancePortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
 import type { SoughtImport, TrackingStore } from './tracking-store.js'
 
 /**

@@ -1,6 +1,6 @@
-import type { Database } from '../db/prisma.js'
-import type { Unerased } from '../portals/portal-store.js'
-import { type Problem, recordEvent } from './import-store.js'
+import type { Database } from '../../db/prisma.js'
+import type { Unerased } from '../../portals/portal-store.js'
+import { type Problem, recordEvent } from '../import-store.js'
 
 /** What a disconnected portal's imports came to, and what was kept of them. */
 export type KeptData = {

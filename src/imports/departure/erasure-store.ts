@@ -1,5 +1,5 @@
-import type { Database, Transaction } from '../db/prisma.js'
-import type { Unerased } from '../portals/portal-store.js'
+import type { Database, Transaction } from '../../db/prisma.js'
+import type { Unerased } from '../../portals/portal-store.js'
 
 /** A stored file whose bytes are still there. */
 export type KeptFile = { id: string; storeKey: string; bytes: number }

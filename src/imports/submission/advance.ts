@@ -1,6 +1,6 @@
-import type { Queue } from '../queue/queue.js'
+import type { Queue } from '../../queue/queue.js'
+import { advanceLaterJob, advancePortalJob } from '../portal-jobs.js'
 import type { Lanes } from './lanes.js'
-import { advanceLaterJob, advancePortalJob } from './portal-jobs.js'
 import type { Claim } from './submission-store.js'
 import { type SubmitDeps, submitImport } from './submit.js'
 import type { TurnStore } from './turn-store.js'

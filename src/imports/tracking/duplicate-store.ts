@@ -1,5 +1,5 @@
-import type { Database, Transaction } from '../db/prisma.js'
-import { type Problem, recordEvent } from './import-store.js'
+import type { Database, Transaction } from '../../db/prisma.js'
+import { type Problem, recordEvent } from '../import-store.js'
 
 /** A HubSpot import that is one too many, and that HubSpot has not been brought to cancel yet. */
 export type PendingDuplicate = { importId: string; hubspotImportId: string; tries: number }

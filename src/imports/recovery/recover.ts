@@ -1,10 +1,10 @@
-import type { Log } from '../log.js'
-import type { PortalStore } from '../portals/portal-store.js'
-import type { Queue } from '../queue/queue.js'
-import type { DisconnectionStore } from './disconnection-store.js'
-import { advancePortalJob, disconnectPortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
-import type { SubmissionStore } from './submission-store.js'
-import type { TurnStore } from './turn-store.js'
+import type { Log } from '../../log.js'
+import type { PortalStore } from '../../portals/portal-store.js'
+import type { Queue } from '../../queue/queue.js'
+import type { DisconnectionStore } from '../departure/disconnection-store.js'
+import { advancePortalJob, disconnectPortalJob, reconcilePortalJob, trackPortalJob } from '../portal-jobs.js'
+import type { SubmissionStore } from '../submission/submission-store.js'
+import type { TurnStore } from '../submission/turn-store.js'
 
 /** A disconnection takes less, unless whoever was about it died. */
 const STALLED_SECONDS = 15

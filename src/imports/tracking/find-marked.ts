@@ -1,6 +1,6 @@
-import { AppError } from '../errors.js'
-import type { HubSpotImport } from '../hubspot/answers.js'
-import { findMarks } from './import-request.js'
+import { AppError } from '../../errors.js'
+import type { HubSpotImport } from '../../hubspot/answers.js'
+import { findMarks } from '../import-request.js'
 
 const MAX_PAGES = 5_000
 /** HubSpot’s clock may be this much behind ours. */

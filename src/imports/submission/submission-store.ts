@@ -1,7 +1,7 @@
-import type { Database, Transaction } from '../db/prisma.js'
-import type { HubSpotImport } from '../hubspot/answers.js'
-import { type Problem, recordEvent } from './import-store.js'
-import type { HeldReason } from './schema.js'
+import type { Database, Transaction } from '../../db/prisma.js'
+import type { HubSpotImport } from '../../hubspot/answers.js'
+import { type Problem, recordEvent } from '../import-store.js'
+import type { HeldReason } from '../schema.js'
 
 /** The right to submit an import: good while nobody else has a higher epoch. */
 export type Claim = { importId: string; partId: string; epoch: number; attempts: number }

@@ -1,9 +1,9 @@
-import type { Database, Transaction } from '../db/prisma.js'
-import type { HubSpotImport } from '../hubspot/answers.js'
+import type { Database, Transaction } from '../../db/prisma.js'
+import type { HubSpotImport } from '../../hubspot/answers.js'
+import { type Counters, type Problem, recordEvent } from '../import-store.js'
+import type { ImportState } from '../schema.js'
 import { addDuplicates, watchSentAgain } from './duplicate-store.js'
 import type { Sought } from './find-marked.js'
-import { type Counters, type Problem, recordEvent } from './import-store.js'
-import type { ImportState } from './schema.js'
 
 /** Part of an import that HubSpot may have, without our having been told so. */
 export type LostImport = { id: string; partId: string }

@@ -1,6 +1,6 @@
-import type { FileStore } from '../files/file-store.js'
-import type { Log } from '../log.js'
-import type { Unerased } from '../portals/portal-store.js'
+import type { FileStore } from '../../files/file-store.js'
+import type { Log } from '../../log.js'
+import type { Unerased } from '../../portals/portal-store.js'
 import type { ErasureStore, KeptFile } from './erasure-store.js'
 
 /** What one sweep erases at most, so that what else is swept does not wait for long. */

@@ -1,7 +1,7 @@
-import type { Database, Transaction } from '../db/prisma.js'
-import type { Quota } from '../hubspot/answers.js'
-import { recordEvent } from './import-store.js'
-import type { HeldReason } from './schema.js'
+import type { Database, Transaction } from '../../db/prisma.js'
+import type { Quota } from '../../hubspot/answers.js'
+import { recordEvent } from '../import-store.js'
+import type { HeldReason } from '../schema.js'
 import { type Claim, LEASE_SECONDS } from './submission-store.js'
 
 /** HubSpot runs this many imports of a portal at a time, this many of them large, and defers the rest. */

@@ -1,11 +1,11 @@
-import type { HubSpot } from '../hubspot/hubspot.js'
-import type { Log } from '../log.js'
-import type { Metrics } from '../metrics.js'
-import type { AccessToken } from '../portals/access-token.js'
-import type { Queue } from '../queue/queue.js'
+import type { HubSpot } from '../../hubspot/hubspot.js'
+import type { Log } from '../../log.js'
+import type { Metrics } from '../../metrics.js'
+import type { AccessToken } from '../../portals/access-token.js'
+import type { Queue } from '../../queue/queue.js'
+import { reconcilePortalJob, trackPortalJob } from '../portal-jobs.js'
 import type { DuplicateState, DuplicateStore, PendingDuplicate } from './duplicate-store.js'
 import type { Marked } from './find-marked.js'
-import { reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
 
 /** With waits that double, the last is half an hour after the first. */
 const MAX_TRIES = 8

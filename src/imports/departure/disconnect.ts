@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Log } from '../log.js'
-import type { AuditStore } from '../portals/audit-store.js'
-import type { DataKeyStore } from '../portals/data-key-store.js'
-import type { Disconnection, PortalStore } from '../portals/portal-store.js'
-import type { Queue } from '../queue/queue.js'
+import type { Log } from '../../log.js'
+import type { AuditStore } from '../../portals/audit-store.js'
+import type { DataKeyStore } from '../../portals/data-key-store.js'
+import type { Disconnection, PortalStore } from '../../portals/portal-store.js'
+import type { Queue } from '../../queue/queue.js'
+import { disconnectPortalJob } from '../portal-jobs.js'
 import type { DisconnectionStore, KeptData } from './disconnection-store.js'
 import { erasePortal } from './erase.js'
 import { leaveHubSpot, type Told } from './leave-hubspot.js'
-import { disconnectPortalJob } from './portal-jobs.js'
 
 /** Tokens that are still there so long after a disconnection are destroyed without any further ado. */
 const DESTROY_AFTER_SECONDS = 40

@@ -1,5 +1,5 @@
-import type { Database, Transaction } from '../db/prisma.js'
-import type { ImportState } from './schema.js'
+import type { Database, Transaction } from '../../db/prisma.js'
+import type { ImportState } from '../schema.js'
 import type { LostImport } from './tracking-store.js'
 
 /** A portal that nothing is submitted for until HubSpot's list has been searched, and for how long now. */

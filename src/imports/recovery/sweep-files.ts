@@ -1,5 +1,5 @@
-import type { FileStore } from '../files/file-store.js'
-import type { Log } from '../log.js'
+import type { FileStore } from '../../files/file-store.js'
+import type { Log } from '../../log.js'
 import type { FilesInUseStore } from './files-in-use-store.js'
 
 /** An upload that wrote nothing for so long is dead. */

@@ -1,6 +1,6 @@
-import type { Database } from '../db/prisma.js'
-import { PROBLEMS } from '../errors.js'
-import { type Problem, recordEvent } from './import-store.js'
+import type { Database } from '../../db/prisma.js'
+import { PROBLEMS } from '../../errors.js'
+import { type Problem, recordEvent } from '../import-store.js'
 
 const LOST: Problem = { code: 'file_lost', detail: PROBLEMS.file_lost.title, correlationId: null }
 
