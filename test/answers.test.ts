@@ -19,7 +19,11 @@ describe('HubSpot’s answer to a complete create', () => {
     ['200 without an id', answer(200, { ...made, id: undefined }), 'ambiguous'],
     ['200 with an id past 2^53', answer(200, '{"id":9007199254740993,"state":"STARTED"}'), 'ambiguous'],
     ['301', answer(301), 'held'],
+    ['302', answer(302), 'ambiguous'],
+    ['303', answer(303), 'ambiguous'],
+    ['304', answer(304), 'ambiguous'],
     ['307', answer(307), 'held'],
+    ['308', answer(308), 'held'],
     ['400', answer(400, { category: 'VALIDATION_ERROR', message: 'no' }), 'refused'],
     ['400 and a page', answer(400, '<h1>HTTP ERROR 400</h1>'), 'refused'],
     ['401 expired', answer(401, { category: 'EXPIRED_AUTHENTICATION' }), 'unauthorized'],
@@ -27,6 +31,8 @@ describe('HubSpot’s answer to a complete create', () => {
     ['403 for scopes', answer(403, { category: 'MISSING_SCOPES' }), 'held'],
     ['403 for anything else', answer(403), 'refused'],
     ['404', answer(404), 'held'],
+    ['405', answer(405), 'held'],
+    ['410', answer(410), 'held'],
     ['408', answer(408), 'ambiguous'],
     ['409', answer(409), 'ambiguous'],
     ['413', answer(413), 'refused'],
@@ -49,6 +55,21 @@ describe('HubSpot’s answer to a complete create', () => {
     ['524', answer(524), 'ambiguous'],
   ])('%s', (_name, given, outcome) => {
     expect(classifyCreate(given, true).outcome).toBe(outcome)
+  })
+
+  it('is kept as it came, whatever the import’s state and counters', () => {
+    const odd = { ...made, state: 'MOVED_TO_MARS', createdAt: 7, metadata: { counters: { CRATERS: 3 } } }
+
+    expect(classifyCreate(answer(200, odd), true)).toMatchObject({
+      import: { id: '77', state: 'MOVED_TO_MARS', metadata: { counters: { CRATERS: 3 } } },
+    })
+  })
+
+  it('that refuses says whether its sender is to blame', () => {
+    const classify = (status: number) => classifyCreate(answer(status), true)
+
+    expect([400, 413, 422].map(classify)).toMatchObject([{ isOurs: false }, { isOurs: false }, { isOurs: false }])
+    expect([414, 415, 431].map(classify)).toMatchObject([{ isOurs: true }, { isOurs: true }, { isOurs: true }])
   })
 
   it('tells an expired token from a refused one', () => {
@@ -84,6 +105,7 @@ describe('Retry-After', () => {
     ['soon', 33],
     ['', 33],
     ['1000000000', 86_400],
+    ['9'.repeat(400), 86_400],
     [new Date(Date.now() - 60_000).toUTCString(), 33],
   ])('of "%s" means %i seconds', (text, seconds) => {
     expect(retryAfter({ headers: { 'retry-after': text } }, 33)).toBe(seconds)

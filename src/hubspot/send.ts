@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import type { Secret } from '../secret.js'
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string }
@@ -111,6 +112,8 @@ async function write(
   const halt = () => stop.abort()
   void answered.then(halt, halt)
   for await (const chunk of body ?? []) {
+    // Lets an answer that is there be read first: who answers early hangs up as well, and a write would fail then.
+    await setImmediate()
     if (stop.signal.aborted) return
     if (!req.write(chunk)) await once(req, 'drain', { signal: stop.signal }).catch(() => undefined)
     if (stop.signal.aborted) return

@@ -81,16 +81,16 @@ describe.concurrent('an answer that is certain', () => {
   })
 
   it.each([
-    [undefined, 10],
-    ['0', 10],
-    ['-1', 10],
-    ['soon', 10],
-    ['7', 7],
-    ['1000000000', 86_400],
-    ['9'.repeat(400), 86_400],
-    [new Date(Date.now() + 30 * 86_400_000).toUTCString(), 86_400],
-    [new Date(Date.now() - 60_000).toUTCString(), 10],
-  ])('H11: of 429 with Retry-After "%s" is a wait of %i seconds, and no try before', async (text, seconds) => {
+    ['without a Retry-After', 10, undefined],
+    ['with a Retry-After of 0', 10, '0'],
+    ['of −1', 10, '-1'],
+    ['in words', 10, 'soon'],
+    ['of 7', 7, '7'],
+    ['of thirty years', 86_400, '1000000000'],
+    ['of four hundred digits', 86_400, '9'.repeat(400)],
+    ['of a date in a month', 86_400, new Date(Date.now() + 30 * 86_400_000).toUTCString()],
+    ['of a date that is over', 10, new Date(Date.now() - 60_000).toUTCString()],
+  ])('H11: of 429 %s is a wait of %i seconds, and no try before', async (_name, seconds, text) => {
     const account = await openAccount(shared())
     const headers: Record<string, string> = text === undefined ? {} : { 'retry-after': text }
     account.fault({ on: 'create', do: { status: 429, headers } })
@@ -154,6 +154,7 @@ describe.concurrent('an answer that is certain', () => {
     const made = await account.upload(LARGE_FILE)
     await account.untilState(made, 'done')
 
+    expect(await account.whys(made)).toContain(`status ${status}`)
     expect(await account.events(made)).not.toContain('ambiguous')
     expect([account.creates().length, account.imports().length]).toEqual([2, 1])
   })
@@ -353,7 +354,7 @@ describe.concurrent('a HubSpot that takes its time', () => {
     account.fault({ on: 'create', do: fault })
 
     const made = await account.upload()
-    await account.untilState(made, 'done', 40_000)
+    await account.untilState(made, 'done')
 
     expect((await account.events(made)).includes('ambiguous')).toBe(isLost)
     expect([account.creates().length, account.imports().length]).toEqual([creates, 1])
@@ -364,7 +365,7 @@ describe.concurrent('a HubSpot that takes its time', () => {
     account.fault({ on: 'create', do: { informational: 0 } })
 
     const made = await account.upload()
-    await account.untilState(made, 'done', 40_000)
+    await account.untilState(made, 'done')
 
     expect(await account.whys(made)).toContain('too many interim answers')
     expect([account.creates().length, account.imports().length]).toEqual([2, 1])
@@ -375,7 +376,7 @@ describe.concurrent('a HubSpot that takes its time', () => {
     account.fault({ on: 'create', do: { readBytesPerSecond: 0 } })
 
     const made = await account.upload(HUGE_FILE)
-    await account.untilState(made, 'done', 40_000)
+    await account.untilState(made, 'done')
 
     expect(await account.events(made)).not.toContain('ambiguous')
     expect([account.creates().length, account.imports().length]).toEqual([2, 1])
@@ -383,35 +384,50 @@ describe.concurrent('a HubSpot that takes its time', () => {
 })
 
 describe('a create', () => {
-  it('H25, H26: asks no leave to go on, and takes no more of a file than HubSpot reads', async () => {
-    const bytes = 256 * 1024 * 1024
-    const asked: IncomingHttpHeaders[] = []
-    const { port } = await listen(createHttpServer((req) => void asked.push(req.headers)))
-    const clientSecret = secret('client-secret')
-    const config = { apiUrl: `http://127.0.0.1:${port}`, apiVersion: '2026-03', clientSecret }
-    const hubspot = createHubSpot(config, { callMs: 1_000, createMs: 10_000, createIdleMs: 1_000 })
-    const before = process.memoryUsage().rss
-    let [read, most] = [0, 0]
-    async function* file(): AsyncIterable<Buffer> {
-      for (; read < bytes; read += 65_536) {
-        most = Math.max(most, process.memoryUsage().rss - before)
-        yield Buffer.alloc(65_536, 'a')
-      }
-    }
+  const BYTES = 256 * 1024 * 1024
 
-    const outcome = await hubspot.createImport({
+  /** One of a file that is made as it is read, to a HubSpot that answers, or does not, as soon as it sees the headers. */
+  async function createAt(port: number, file: () => AsyncIterable<Buffer>) {
+    const config = { apiUrl: `http://127.0.0.1:${port}`, apiVersion: '2026-03', clientSecret: secret('client-secret') }
+    return createHubSpot(config, { callMs: 1_000, createMs: 10_000, createIdleMs: 1_000 }).createImport({
       accessToken: secret('token'),
       importRequest: {},
-      files: [{ name: 'a.csv', format: 'CSV', bytes, sha256: '', read: file }],
+      files: [{ name: 'a.csv', format: 'CSV', bytes: BYTES, sha256: '', read: file }],
       beforeLastBytes: () => Promise.reject(new Error('not reached')),
       signal: new AbortController().signal,
     })
+  }
 
-    expect(outcome).toMatchObject({ outcome: 'retry' })
+  it('H25, H26: asks no leave to go on, and takes no more of a file than HubSpot reads', async () => {
+    const asked: IncomingHttpHeaders[] = []
+    const { port } = await listen(createHttpServer((req) => void asked.push(req.headers)))
+    const before = process.memoryUsage().rss
+    let [read, most] = [0, 0]
+
+    const outcome = await createAt(port, async function* () {
+      for (; read < BYTES; read += 65_536) {
+        most = Math.max(most, process.memoryUsage().rss - before)
+        yield Buffer.alloc(65_536, 'a')
+      }
+    })
+
+    expect(outcome).toMatchObject({ outcome: 'retry', why: 'no progress for 1000 ms' })
     expect(asked).toMatchObject([{ 'content-length': expect.stringMatching(/^\d+$/) }])
     expect(asked[0]).not.toHaveProperty('expect')
-    expect(read).toBeLessThan(bytes / 8)
-    expect(most).toBeLessThan(bytes / 4)
+    expect(read).toBeLessThan(BYTES / 8)
+    expect(most).toBeLessThan(BYTES / 4)
+  })
+
+  it('H24: hears an answer that comes while it is sent, though HubSpot hangs up with it', async () => {
+    const { port } = await listen(createHttpServer((_req, res) => void res.writeHead(413, { 'content-length': 2 }).end('no')))
+
+    for (let i = 0; i < 50; i++) {
+      const outcome = await createAt(port, async function* () {
+        for (let at = 0; at < BYTES; at += 65_536) yield Buffer.alloc(65_536, 'a')
+      })
+
+      expect(outcome).toMatchObject({ outcome: 'refused', status: 413 })
+    }
   })
 })
 

@@ -5,7 +5,8 @@ import { ask, contactsRequest, untilState, uploadFile } from '../../support/requ
 const CREATE = /^POST .*\/imports\/[\d-]+$/
 const LIST = /^GET .*\/imports\/[\d-]+$/
 
-export type Account = Awaited<ReturnType<typeof openAccount>>
+/** Many of them wait at once. */
+const PATIENCE_MS = 45_000
 
 let next = 300_001
 
@@ -25,7 +26,7 @@ export async function openAccount(app: TestApp) {
     upload: async (file?: string, name = 'Contacts') =>
       (await uploadFile(partner, { portalId, request: contactsRequest({ name }), ...(file === undefined ? {} : { file }) })).body,
     look: async ({ id }: { id: string }) => (await ask(partner, `/v1/portals/${portalId}/imports/${id}`)).body,
-    untilState: ({ id }: { id: string }, ...states: (string | number)[]) => untilState(partner, { id, portalId }, ...states),
+    untilState: ({ id }: { id: string }, ...states: string[]) => untilState(partner, { id, portalId }, ...states, PATIENCE_MS),
     /** What HubSpot holds. */
     imports: () => control.imports(portalId),
     asked,
