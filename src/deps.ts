@@ -1,5 +1,6 @@
 import type { Config } from './config.js'
 import { type Database, openDatabase } from './db/prisma.js'
+import { createSharedFolder } from './db/shared-folder.js'
 import { createFileStore, type FileStore } from './files/file-store.js'
 import { createViews } from './http/views.js'
 import { createHubSpot } from './hubspot/hubspot.js'
@@ -133,5 +134,6 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     states: createOAuthStates(prisma),
     sessions: createSessions(prisma, config),
     sweepFiles: createFileSweep({ files, filesInUse: createFilesInUseStore(prisma), log }),
+    sharedFolder: createSharedFolder(prisma),
   }
 }

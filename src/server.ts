@@ -78,7 +78,7 @@ async function open(config: Config, log: Log): Promise<{ database: DatabaseServe
   })
 
   const deps = await createDeps(config, database.url, log)
-  const wrong = await outlast(async () => (await describeUnsafeSettings(database.url)) ?? (await describeMissingKeys(deps)), tell)
+  const wrong = await outlast(() => findObstacle(deps, database.url), tell)
   if (wrong !== undefined) {
     await database.stop()
     return refuse(wrong)
@@ -95,6 +95,10 @@ function toRefusal(error: unknown): Refusal {
   const { code, message } = describeError(error)
   const isSetting = String(code).startsWith('data_dir_') || code === 'postgres_unavailable'
   return { exitCode: isSetting ? EXIT_CONFIG : 1, message: `Importal cannot start: ${message}\n` }
+}
+
+async function findObstacle(deps: Deps, databaseUrl: string): Promise<string | undefined> {
+  return (await describeUnsafeSettings(databaseUrl)) ?? (await describeMissingKeys(deps)) ?? (await describeOtherFolder(deps))
 }
 
 /** A database that calls committed what a crash undoes would make every 202 a lie. */
@@ -148,6 +152,14 @@ async function describeMissingKeys({ dataKeys, config }: Deps): Promise<string |
     ([id, count]) => `  key "${id}" still wraps the data keys of ${count} portal${count === 1 ? '' : 's'}`,
   )
   return `Importal cannot start: ENCRYPTION_KEYS lacks what is still in use.\n\n${lines.join('\n')}\n\nPut it back behind the current key, run: npm run -s importal -- rotate-encryption, and drop it when that says so.\n`
+}
+
+/** What one process stores in a folder of its own, another one would never find. */
+async function describeOtherFolder({ files, sharedFolder, config }: Deps): Promise<string | undefined> {
+  const { storeId, idFile } = await files.identify()
+  const known = await sharedFolder.claim(storeId)
+  if (known === storeId) return undefined
+  return `Importal cannot start: the files of this database are not in FILES_URL ${config.filesUrl}.\n\nAll processes on one database must share one folder. If this is the right one, and its files were moved or restored without their id, write ${known} into ${idFile}\n`
 }
 
 /** Resolves to why it cannot listen, or undefined. */

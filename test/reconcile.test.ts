@@ -156,10 +156,12 @@ describe('an import that was sent again', () => {
     async () => {
       const app = await testApp({ env: { AMBIGUOUS_WINDOW_SECONDS: '1' } })
       const made = await sendTwice(app)
-      app.hubspot.control.fault({ on: 'create', do: { status: 429, headers: { 'retry-after': '3600' } } })
-      await untilState(app, made, 'accepted')
+      app.hubspot.control.fault({ on: 'create', times: 0, do: { status: 423 } })
       await until(
-        () => app.query(`SELECT 1 FROM "Import" WHERE "state" = 'accepted' AND "nextAttemptAt" > now() + interval '1 minute'`),
+        () =>
+          app.query(
+            `UPDATE "Import" SET "nextAttemptAt" = now() + interval '1 hour' WHERE "state" = 'accepted' AND "attempts" > 1 RETURNING 1`,
+          ),
         (rows) => rows.length === 1,
       )
       await createAtHubSpot(app, made.id)

@@ -1,6 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { access, constants, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
+import {
+  access,
+  constants,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.js'
@@ -31,6 +45,8 @@ export type FileStore = {
   has(storeKey: string): Promise<boolean>
   /** @throws when files cannot be stored now */
   check(): Promise<void>
+  /** Tells this store from every other one, whichever process looks: it lies beside the files. */
+  identify(): Promise<{ storeId: string; idFile: string }>
 }
 
 /** Names of our own making: whatever else lies in the folder is not ours to remove. */
@@ -163,6 +179,18 @@ export async function createFileStore(filesUrl: string, reservedPercent: number)
 
     async check() {
       await access(unfinished, constants.W_OK)
+    },
+
+    async identify() {
+      const idFile = join(root, 'store-id')
+      const own = join(unfinished, randomUUID())
+      await writeFile(own, randomUUID(), { mode: 0o600, flush: true })
+      // Complete from the first moment; whoever comes second finds the first one's.
+      await link(own, idFile).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error
+      })
+      await rm(own)
+      return { storeId: (await readFile(idFile, 'utf8')).trim(), idFile }
     },
   }
 }

@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { PORTAL, until } from '../support/app.js'
 import { freePort } from '../support/port.js'
 import { createTestDatabase } from '../support/postgres.js'
-import { kill, testPlace } from '../support/process.js'
+import { kill, runScript, testPlace } from '../support/process.js'
 import { contactsCsv, untilState, uploadFile } from '../support/requests.js'
 
 const SLOW_MS = 120_000
@@ -25,7 +28,7 @@ async function webPlace() {
       for (const made of imports) await untilState(web, made, RECOVERY_MS, 'done')
     },
     /** How often this was logged, by process in the order of their starts. */
-    countLogged: (words: string) =>
+    countLogged: (words: RegExp) =>
       Object.entries(place.outputs())
         .filter(([name]) => name.startsWith('stdout of the app'))
         .map(([, text]) => String(text).split(words).length - 1),
@@ -53,7 +56,7 @@ describe('ROLE=web and ROLE=worker, as processes on one database and one folder'
 
       expect(states).toHaveLength(4)
       expect(place.hubspot.control.imports()).toHaveLength(10)
-      expect(place.countLogged('"msg":"submitted"')[0]).toBe(0)
+      expect(place.countLogged(/"msg":"submitted"/)[0]).toBe(0)
     },
     SLOW_MS,
   )
@@ -78,12 +81,32 @@ describe('ROLE=web and ROLE=worker, as processes on one database and one folder'
       paused.kill('SIGCONT')
 
       await until(
-        () => place.countLogged('was gone before the last bytes'),
-        ([, ofPaused]) => ofPaused === 1,
+        () => place.countLogged(/"msg":"(not submitted|the claim, or the portal, was gone)/),
+        ([, ofPaused = 0]) => ofPaused > 0,
         RECOVERY_MS,
       )
       expect(place.hubspot.control.imports()).toHaveLength(1)
       expect(await untilState(place.web, body, 'done')).toMatchObject({ portalId: PORTAL, state: 'done' })
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'must share the folder of files: a process with another one is refused, and told what to do',
+    async () => {
+      const place = await webPlace()
+      const FILES_URL = pathToFileURL(join(place.folder, 'other')).href
+      const other = { ...place.env, FILES_URL, ROLE: 'worker', PORT: String(await freePort()) }
+
+      const { body } = await uploadFile(place.web)
+      const refused = await runScript('src/server.ts', [], other)
+      const [, id = '', file = ''] = /write (\S+) into (\S+)/.exec(refused.stderr) ?? []
+      await place.startWorker()
+      await place.untilDone([body])
+      await writeFile(file, id)
+
+      expect([refused.code, refused.stderr]).toEqual([78, expect.stringMatching(/FILES_URL.*must share one folder/s)])
+      await place.start(other)
     },
     SLOW_MS,
   )
