@@ -23,6 +23,8 @@ type PrismaTransaction = Parameters<typeof fromPrisma>[0]
 const POLL_SECONDS = 0.5
 const RETRIES = 5
 const MAX_CONNECTIONS = 5
+/** Longer than any statement of the queue's takes: a server that is gone without a word says nothing for ever. */
+const ANSWER_TIMEOUT_MS = 60_000
 /** A worker that died is noticed after this long (the least that pg-boss takes) plus the supervisor's interval. */
 const HEARTBEAT_SECONDS = 10
 const SUPERVISE_SECONDS = 5
@@ -41,8 +43,10 @@ export function handler<Payload>(kind: JobKind<Payload>, handle: (payload: Paylo
 
 /** Background jobs in Postgres: every job runs at least once, and survives any process. */
 export function createQueue({ connectionString, log }: { connectionString: string; log: Log }) {
+  // What pg-boss does not name, it passes on to its connections.
+  const connection = { connectionString, query_timeout: ANSWER_TIMEOUT_MS, keepAlive: true }
   const boss = new PgBoss({
-    connectionString,
+    ...connection,
     application_name: 'importal-queue',
     max: MAX_CONNECTIONS,
     useListenNotify: true,
