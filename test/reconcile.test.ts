@@ -164,6 +164,7 @@ describe('an import that was sent again', () => {
           ),
         (rows) => rows.length === 1,
       )
+      app.hubspot.control.clearFaults()
       await createAtHubSpot(app, made.id)
 
       await lookNow(app)
