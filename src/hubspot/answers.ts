@@ -126,8 +126,8 @@ export type CreateOutcome =
   | { outcome: 'held'; reason: 'busy'; afterSeconds: number; detail: string; status: number }
   /** Certainly not created, and the token is to blame. */
   | { outcome: 'unauthorized'; expired: boolean }
-  /** HubSpot may or may not have the import. */
-  | { outcome: 'ambiguous'; why: string }
+  /** HubSpot may or may not have the import; after a `conflict`, sending it again would only meet another one. */
+  | { outcome: 'ambiguous'; why: string; conflict?: { detail: string; correlationId: string | null } }
 
 /** One of the account's quotas of 24 hours is used up; how long that lasts depends on what was imported when. */
 export type Quota = {
@@ -177,6 +177,8 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
   if (status === 429) return classifyLimit(answer, error, detail)
   if (status === 477)
     return { outcome: 'held', reason: 'migration', afterSeconds: retryAfter(answer, MIGRATION_RETRY_SECONDS), detail }
+  if (status === 409 && complete)
+    return { outcome: 'ambiguous', why: 'status 409', conflict: { detail, correlationId: error?.correlationId ?? null } }
   if (status === 408 || status === 409 || status >= 500 || (status >= 300 && status < 400)) {
     if (complete) return { outcome: 'ambiguous', why: `status ${status}` }
     return { outcome: 'retry', afterSeconds: retryAfter(answer, TRANSIENT_RETRY_SECONDS), why: `status ${status}` }

@@ -249,23 +249,38 @@ describe.concurrent('an answer that is lost while the list is late', () => {
 describe.concurrent('an answer after which HubSpot may or may not have the import', () => {
   const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '1' })
 
-  it.each([
-    ['H6', 408],
-    ['H7', 409],
-    ...[500, 502, 503, 504, 521, 522, 523, 524, 525].map((status): [string, number] => ['H13', status]),
-  ])('%s: %i: is looked for; what is there is taken, what is not is sent again after the window', async (_name, status) => {
+  it.each([['H6', 408], ...[500, 502, 503, 504, 521, 522, 523, 524, 525].map((status): [string, number] => ['H13', status])])(
+    '%s: %i: is looked for; what is there is taken, what is not is sent again after the window',
+    async (_name, status) => {
+      const account = await openAccount(shared())
+      account.fault({ on: 'create', do: { statusAfterCreate: status } })
+      account.fault({ on: 'create', do: { status } })
+
+      const uploads = [await account.upload(), await account.upload()]
+      for (const made of uploads) await account.untilState(made, 'done')
+
+      const log = account.asked(/\/imports\/[\d-]+$/)
+      const lastCreate = log.findLastIndex(({ method }) => method === 'POST')
+      expect(log.slice(0, lastCreate).filter(({ method }) => method === 'GET').length).toBeGreaterThanOrEqual(3)
+      expect([account.creates().length, account.imports().length]).toEqual([3, 2])
+      for (const made of uploads) expect(await account.events(made)).toContain('ambiguous')
+    },
+  )
+
+  it('H7: 409: is looked for; what is there is taken, what is not has failed, and neither is sent again', async () => {
     const account = await openAccount(shared())
-    account.fault({ on: 'create', do: { statusAfterCreate: status } })
-    account.fault({ on: 'create', do: { status } })
+    account.fault({ on: 'create', do: { statusAfterCreate: 409 } })
+    account.fault({ on: 'create', do: { status: 409 } })
 
     const uploads = [await account.upload(), await account.upload()]
-    for (const made of uploads) await account.untilState(made, 'done')
+    const ends = [
+      await account.untilState(uploads[0] ?? { id: '' }, 'done', 'failed'),
+      await account.untilState(uploads[1] ?? { id: '' }, 'done', 'failed'),
+    ]
 
-    const log = account.asked(/\/imports\/[\d-]+$/)
-    const lastCreate = log.findLastIndex(({ method }) => method === 'POST')
-    expect(log.slice(0, lastCreate).filter(({ method }) => method === 'GET').length).toBeGreaterThanOrEqual(3)
-    expect([account.creates().length, account.imports().length]).toEqual([3, 2])
-    for (const made of uploads) expect(await account.events(made)).toContain('ambiguous')
+    expect(ends.map(({ state }) => state).sort()).toEqual(['done', 'failed'])
+    expect(ends.find(({ state }) => state === 'failed')?.problem).toMatchObject({ code: 'hubspot_refused' })
+    expect([account.creates().length, account.imports().length]).toEqual([2, 1])
   })
 
   // What sees it in time is there; cancelling what is one too many, and what nobody looks for any more, are not.

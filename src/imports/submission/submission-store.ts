@@ -54,7 +54,7 @@ export function createSubmissionStore(prisma: Database) {
     async recordSubmitted(claim: Claim, made: HubSpotImport, andThen: (tx: Transaction) => Promise<void>): Promise<void> {
       await prisma.$transaction(async (tx) => {
         const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = 'submitted', "leaseUntil" = NULL, "updatedAt" = now(),
+          UPDATE "Import" SET "state" = 'submitted', "problem" = NULL, "leaseUntil" = NULL, "updatedAt" = now(),
             "pollAt" = now() + ${FIRST_POLL_SECONDS} * interval '1 second'
           WHERE "id" = ${claim.importId} AND "state" IN ('submitting', 'ambiguous') AND "leaseEpoch" = ${claim.epoch}`
         if (own === 0) return
@@ -87,11 +87,17 @@ export function createSubmissionStore(prisma: Database) {
       })
     },
 
-    /** The answer was lost after the commit point. */
-    async markAmbiguous({ importId, epoch }: Claim, why: string, andThen: (tx: Transaction) => Promise<void>): Promise<void> {
+    /** The answer was lost after the commit point, or says that something is there already. */
+    async markAmbiguous(
+      { importId, epoch }: Claim,
+      { why, conflict }: { why: string; conflict?: Omit<Problem, 'code'> },
+      andThen: (tx: Transaction) => Promise<void>,
+    ): Promise<void> {
+      const problem: Problem | null = conflict ? { code: 'hubspot_refused', ...conflict } : null
       await prisma.$transaction(async (tx) => {
         const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = 'ambiguous', "leaseUntil" = NULL, "pollAt" = now(), "updatedAt" = now()
+          UPDATE "Import" SET "state" = 'ambiguous', "leaseUntil" = NULL, "pollAt" = now(), "updatedAt" = now(),
+            "problem" = ${problem && JSON.stringify(problem)}::jsonb
           WHERE "id" = ${importId} AND "state" = 'submitting' AND "leaseEpoch" = ${epoch}`
         if (own === 0) return
         await recordEvent(tx, importId, 'ambiguous', { why })

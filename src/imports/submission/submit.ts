@@ -60,7 +60,7 @@ export async function submitImport(deps: SubmitDeps, claim: Claim, signal: Abort
       log.info({ ...fields, hubspotImportId: outcome.import.id }, 'submitted')
       return { freesSlotAfterSeconds: undefined }
     case 'ambiguous':
-      await submissions.markAmbiguous(claim, outcome.why, (tx) =>
+      await submissions.markAmbiguous(claim, outcome, (tx) =>
         queue.enqueue(reconcilePortalJob, { portalId }, { tx, afterSeconds: RECONCILE_AFTER_SECONDS }),
       )
       log.warn({ ...fields, why: outcome.why }, 'HubSpot’s answer was lost')

@@ -106,17 +106,18 @@ export function createTrackingStore(prisma: Database) {
     },
 
     /**
-     * It stayed unseen for as long as it takes: ready to be sent again, or canceled if that is wanted. Resolves to which;
-     * undefined when it is no longer ambiguous.
+     * It stayed unseen for as long as it takes: ready to be sent again, canceled if that is wanted, or failed if HubSpot
+     * has called it a conflict. Resolves to which; undefined when it is no longer ambiguous.
      */
     async sendAgain(
       { id, partId }: LostImport,
       andThen: (tx: Transaction) => Promise<void>,
-    ): Promise<'accepted' | 'canceled' | undefined> {
+    ): Promise<'accepted' | 'canceled' | 'failed' | undefined> {
       return prisma.$transaction(async (tx) => {
-        const [own] = await tx.$queryRaw<{ state: 'accepted' | 'canceled' }[]>`
-          UPDATE "Import" SET "state" = CASE WHEN "cancelAt" IS NULL THEN 'accepted' ELSE 'canceled' END,
-            "finishedAt" = CASE WHEN "cancelAt" IS NOT NULL THEN now() END, "pollAt" = NULL,
+        const [own] = await tx.$queryRaw<{ state: 'accepted' | 'canceled' | 'failed' }[]>`
+          UPDATE "Import" SET "state" = CASE WHEN "cancelAt" IS NOT NULL THEN 'canceled'
+                                             WHEN "problem"->>'code' = 'hubspot_refused' THEN 'failed' ELSE 'accepted' END,
+            "finishedAt" = CASE WHEN "cancelAt" IS NOT NULL OR "problem"->>'code' = 'hubspot_refused' THEN now() END, "pollAt" = NULL,
             "leaseEpoch" = "leaseEpoch" + 1, "nextAttemptAt" = now(), "updatedAt" = now()
           WHERE "id" = ${id} AND "state" = 'ambiguous' RETURNING "state"`
         if (!own) return undefined
