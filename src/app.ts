@@ -26,7 +26,11 @@ export function createApp(deps: Deps): Express {
   const app = openApp(deps)
   app.get('/readyz', async (_req, res) => sendReadiness(res, await deps.notReady()))
   app.get('/metrics', async (_req, res) => {
-    const readings = { portals: await deps.portals.countByStatus(), alarms: await deps.alarms.list() }
+    const readings = {
+      portals: await deps.portals.countByStatus(),
+      imports: await deps.overdue.countWaiting(),
+      alarms: await deps.alarms.list(),
+    }
     const { contentType, text } = await deps.metrics.render(readings)
     res.set('cache-control', 'no-store').type(contentType).send(text)
   })

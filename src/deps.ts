@@ -12,6 +12,7 @@ import { createErasureStore } from './imports/departure/erasure-store.js'
 import { createIdempotencyStore } from './imports/idempotency-store.js'
 import { createImportStore } from './imports/import-store.js'
 import { createFilesInUseStore } from './imports/recovery/files-in-use-store.js'
+import { createOverdueStore } from './imports/recovery/overdue-store.js'
 import { createFileSweep } from './imports/recovery/sweep-files.js'
 import { createLanes } from './imports/submission/lanes.js'
 import { createSubmissionStore } from './imports/submission/submission-store.js'
@@ -124,6 +125,7 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     turns: createTurnStore(prisma),
     cancellations: createCancellationStore(prisma),
     submissions: createSubmissionStore(prisma),
+    overdue: createOverdueStore(prisma),
     tracking: createTrackingStore(prisma),
     duplicates: createDuplicateStore(prisma),
     matching: createMatchingStore(prisma),

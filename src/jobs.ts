@@ -10,6 +10,7 @@ import {
   trackPortalJob,
 } from './imports/portal-jobs.js'
 import { recoverImports } from './imports/recovery/recover.js'
+import { watchOverdue } from './imports/recovery/watch-overdue.js'
 import { advancePortal } from './imports/submission/advance.js'
 import { queueDuplicates } from './imports/tracking/duplicates.js'
 import { reconcilePortal } from './imports/tracking/reconcile.js'
@@ -49,6 +50,7 @@ export async function sweep(deps: JobDeps): Promise<void> {
     'overdue tokens': () => destroyOverdueTokens(deps),
     imports: () => recoverImports(deps),
     files: () => deps.sweepFiles(),
+    'overdue imports': () => watchOverdue(deps),
     duplicates: () => queueDuplicates(deps),
     'access checks': () => queueChecks(deps),
     erasures: () => eraseFlagged(deps),

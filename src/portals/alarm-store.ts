@@ -2,9 +2,10 @@ import type { Database } from '../db/prisma.js'
 
 /**
  * What only the operator can put right: HubSpot refuses our client credentials, does not know the address of its API that
- * we are configured for, does not take requests of the form we give them, or gave a portal's refresh another portal's tokens.
+ * we are configured for, does not take requests of the form we give them, or gave a portal's refresh another portal's tokens; or imports
+ * have not moved for hours.
  */
-export type AlarmKind = 'credentials_refused' | 'api_path_unknown' | 'request_malformed' | 'portal_mismatch'
+export type AlarmKind = 'credentials_refused' | 'api_path_unknown' | 'request_malformed' | 'portal_mismatch' | 'imports_overdue'
 
 export type Alarm = { kind: string; detail: Record<string, unknown>; count: number; firstAt: Date; lastAt: Date }
 
@@ -57,6 +58,10 @@ const WORDS: Record<string, { what: string; fix: string }> = {
   request_malformed: {
     what: 'HubSpot refuses the form of our requests',
     fix: 'Whatever is between us and HubSpot may change them: look at your proxy. Otherwise it is a fault of Importal: report it.',
+  },
+  imports_overdue: {
+    what: 'Imports have not moved for hours',
+    fix: 'Look whether a process with ROLE=worker or all runs, and at HubSpot’s own list of imports of the accounts in the log. They go on by themselves.',
   },
   portal_mismatch: {
     what: 'HubSpot named two different accounts for the same tokens',

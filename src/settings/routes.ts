@@ -19,6 +19,8 @@ type Deps = Parameters<typeof disconnectAndWait>[0] & {
 }
 
 const IMPORTS_SHOWN = 20
+/** Alarms for which every portal's imports wait. */
+const HOLDS_UP_ALL = ['credentials_refused', 'api_path_unknown', 'request_malformed']
 /** Mostly all is done by then; else the page that follows looks again by itself. */
 const RECEIPT_WITHIN_MS = 5_000
 
@@ -52,7 +54,7 @@ export function settingsRoutes(deps: Deps): Router {
     const portal = await portalOf(req)
     if (portal.status === 'disconnected')
       return void send(req, res, 'disconnected', { portal, receipt: (await findReceipt(deps, portal.id)) ?? null })
-    const waiting = (await alarms.list()).some(({ kind }) => kind !== 'portal_mismatch')
+    const waiting = (await alarms.list()).some(({ kind }) => HOLDS_UP_ALL.includes(kind))
     const missing = [
       ...new Set([...config.hubspot.scopes.filter((scope) => !portal.scopes.includes(scope)), ...portal.missingScopes]),
     ]
