@@ -117,8 +117,8 @@ export type CreateOutcome =
   | { outcome: 'submitted'; import: HubSpotImport }
   /** Final: HubSpot will never take this file with this request. `isOurs`: nothing that its sender did is to blame. */
   | { outcome: 'refused'; detail: string; correlationId: string | null; status: number; isOurs: boolean }
-  /** Certainly not created. `isRate`: the portal has made too many calls, and none of any kind is wanted for so long. */
-  | { outcome: 'retry'; afterSeconds: number; why: string; isRate?: boolean }
+  /** Certainly not created. `pausesPortal`: the portal has made too many calls or is locked: none of any kind is wanted for so long. */
+  | { outcome: 'retry'; afterSeconds: number; why: string; pausesPortal?: boolean }
   | { outcome: 'held'; reason: 'migration'; afterSeconds: number; detail: string }
   | Quota
   | { outcome: 'held'; reason: 'scope'; afterSeconds: number; detail: string; scopes: string[] }
@@ -173,7 +173,7 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
     return { outcome: 'held', reason: 'scope', afterSeconds: SCOPE_RETRY_SECONDS, detail: missing, scopes }
   }
   if (ELSEWHERE.includes(status)) return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail, status }
-  if (status === 423) return { outcome: 'retry', afterSeconds: LOCKED_RETRY_SECONDS, why: 'locked' }
+  if (status === 423) return { outcome: 'retry', afterSeconds: LOCKED_RETRY_SECONDS, why: 'locked', pausesPortal: true }
   if (status === 429) return classifyLimit(answer, error, detail)
   if (status === 477)
     return { outcome: 'held', reason: 'migration', afterSeconds: retryAfter(answer, MIGRATION_RETRY_SECONDS), detail }
@@ -209,7 +209,12 @@ function classifyLimit(answer: Answer, error: HubSpotError | undefined, detail: 
   const quota = error && toQuota(error)
   if (quota) return { outcome: 'held', reason: 'quota', ...quota, afterSeconds: askedWait(answer) ?? null, detail }
   if (error?.errors?.some(({ code }) => code === 'TOO_MANY_ROWS')) return refused(answer, error, detail)
-  return { outcome: 'retry', afterSeconds: retryAfter(answer, RATE_RETRY_SECONDS), why: 'rate limit', isRate: isRateLimit(error) }
+  return {
+    outcome: 'retry',
+    afterSeconds: retryAfter(answer, RATE_RETRY_SECONDS),
+    why: 'rate limit',
+    pausesPortal: isRateLimit(error),
+  }
 }
 
 /** Whether an error is about the calls that a portal makes in ten seconds. */

@@ -90,7 +90,7 @@ async function withWait({ turns }: SubmitDeps, { portalId, files }: StoredImport
 
 /** What held one import holds up all of its portal, or even all portals. */
 async function tellPortal({ portals, callBudget, alarms, log }: SubmitDeps, portalId: string, outcome: Outcome): Promise<void> {
-  if (outcome.outcome === 'retry' && outcome.isRate) await callBudget.pauseFor(portalId, outcome.afterSeconds)
+  if (outcome.outcome === 'retry' && outcome.pausesPortal) await callBudget.pauseFor(portalId, outcome.afterSeconds)
   if (outcome.outcome === 'refused' && outcome.isOurs) await alarms.raise('request_malformed', { status: outcome.status })
   if (outcome.outcome !== 'held') return
   if (outcome.reason === 'migration') await portals.pause(portalId, outcome.afterSeconds)
