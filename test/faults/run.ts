@@ -1,0 +1,30 @@
+// The long form of test/faults: `npm run faults -- --cycles 1000 --seed 1`. Needs a build; prints its figures, and fails if
+// a single invariant was violated.
+import { parseArgs } from 'node:util'
+import { createPlace } from './support/place.js'
+import { makePlan } from './support/plan.js'
+import { report } from './support/report.js'
+import { runPlan } from './support/run-plan.js'
+
+const { values } = parseArgs({
+  options: { cycles: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, verbose: { type: 'boolean' } },
+})
+const size = { apps: 2, portals: 10, partnersEach: 2 }
+const plan = makePlan({
+  seed: Number(values.seed),
+  cycles: Number(values.cycles),
+  apps: size.apps,
+  portals: size.portals,
+  partners: size.portals * size.partnersEach,
+  uploads: 10,
+})
+const start = performance.now()
+const place = await createPlace({ ...size, script: 'dist/server.js' })
+const outcome = await runPlan(place, plan, (cycle, { fault, hit }) => {
+  const at = `${((performance.now() - start) / 1000).toFixed(0)} s`.padStart(7)
+  const name = 'failpoint' in fault ? `${fault.kind}, ${fault.failpoint}` : fault.kind
+  if (values.verbose || cycle % 50 === 0) process.stdout.write(`${at}  cycle ${cycle}: ${name}${hit ? '' : ' (not met)'}\n`)
+})
+await place.close()
+process.stdout.write(`${report(outcome, Number(values.seed))}\n`)
+if (outcome.violations.length > 0) process.exitCode = 1
