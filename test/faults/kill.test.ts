@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { until } from '../support/app.js'
 import { kill, testPlace } from '../support/process.js'
-import { contactsCsv, contactsRequest, untilState, uploadFile } from '../support/requests.js'
+import { contactsCsv, untilState, uploadFile } from '../support/requests.js'
 
 const WHOLE_TEST_MS = 180_000
 const RECOVERY_MS = 90_000
@@ -66,36 +65,6 @@ describe('kill -9 of the app', () => {
       const done = await untilState({ url: place.url, key }, body, RECOVERY_MS, 'done')
       const made = place.hubspot.control.imports()
       expect(made.map(({ id }) => id)).toEqual([done.parts[0]?.hubspotImportId])
-    },
-    WHOLE_TEST_MS,
-  )
-
-  it(
-    'at any moment, again and again, ends with every accepted import at HubSpot exactly once',
-    async () => {
-      const place = await testPlace({ AMBIGUOUS_WINDOW_SECONDS: '3' })
-      let app = await place.start()
-      const key = await place.prepare()
-      const accepted: string[] = []
-
-      for (let cycle = 0; cycle < 5; cycle++) {
-        for (let i = 0; i < 3; i++) {
-          const res = await uploadFile(
-            { url: place.url, key },
-            { request: contactsRequest({ name: `cycle ${cycle} upload ${i}` }) },
-          )
-          if (res.status === 202) accepted.push(res.body.id)
-        }
-        // The moment is what is tried here: no condition could be waited for.
-        await delay(Math.random() * 600)
-        await kill(app, 'SIGKILL')
-        app = await place.start()
-      }
-
-      for (const id of accepted) await untilState({ url: place.url, key }, { id }, RECOVERY_MS, 'done')
-      const made = place.hubspot.control.imports().map(({ name }) => /\[(imp_\w+)\]/.exec(name)?.[1] ?? '')
-      expect(made.sort()).toEqual(accepted.sort())
-      expect(accepted).toHaveLength(15)
     },
     WHOLE_TEST_MS,
   )

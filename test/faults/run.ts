@@ -1,10 +1,10 @@
 // The long form of test/faults: `npm run faults -- --cycles 1000 --seed 1`. Needs a build; prints its figures, and fails if
 // a single invariant was violated.
 import { parseArgs } from 'node:util'
-import { createPlace } from './support/place.js'
-import { makePlan } from './support/plan.js'
-import { report } from './support/report.js'
-import { runPlan } from './support/run-plan.js'
+import { createPlace } from './support/place/place.js'
+import { makePlan } from './support/run/plan.js'
+import { report } from './support/run/report.js'
+import { runPlan } from './support/run/run-plan.js'
 
 const { values } = parseArgs({
   options: { cycles: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, verbose: { type: 'boolean' } },

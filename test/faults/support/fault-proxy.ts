@@ -74,6 +74,19 @@ export async function createFaultProxy(upstreamPort: () => number) {
     else from.resume()
   }
 
+  /** Nothing passes, either way, while it is stalled; nobody is told. */
+  function stall(stalled: boolean): void {
+    isStalled = stalled
+    for (const socket of open) {
+      if (stalled) socket.pause()
+      else socket.resume()
+    }
+  }
+
+  function cutAll(): void {
+    for (const socket of open) socket.resetAndDestroy()
+  }
+
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -82,26 +95,17 @@ export async function createFaultProxy(upstreamPort: () => number) {
     trouble(trouble: Trouble, { matching = /^/, times = Number.POSITIVE_INFINITY }: Partial<Omit<Rule, 'trouble'>> = {}): void {
       rules.push({ trouble, matching, times })
     },
-    /** Nothing passes, either way, while it is stalled; nobody is told. */
-    stall(stalled: boolean): void {
-      isStalled = stalled
-      for (const socket of open) {
-        if (stalled) socket.pause()
-        else socket.resume()
-      }
-    },
-    cutAll(): void {
-      for (const socket of open) socket.resetAndDestroy()
-    },
+    stall,
+    cutAll,
     /** From now on nothing goes wrong here. */
     heal(): void {
       rules = []
-      this.stall(false)
+      stall(false)
     },
     async close(): Promise<void> {
       const closed = once(server, 'close')
       server.close()
-      this.cutAll()
+      cutAll()
       await closed
     },
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Control } from '../../../src/simulator/simulator.js'
-import { type Entry, readLedgers } from './ledger.js'
-import type { Place } from './place.js'
+import { type Entry, readLedgers } from './place/ledger.js'
+import type { Place } from './place/place.js'
 
 /** An upload as its client knows it: what was sent, and every answer there was. */
 export type Sent = {
@@ -64,7 +64,10 @@ export type History = {
   requests: { portalId: string; at: number }[]
 }
 
-export async function readHistory(place: Place, sent: Sent[], deaths: number): Promise<History> {
+type Source = Pick<Place, 'query' | 'hubspot' | 'storedFiles'> & { ledgers?: string }
+
+/** Reads it all, at the end of a run; the app of a place without ledgers has written none. */
+export async function readHistory(place: Source, sent: Sent[], deaths: number): Promise<History> {
   const { control } = place.hubspot
   const rows = await place.query<Row>(`
     SELECT i."id", i."portalId", i."partnerId", i."name", i."state", i."reason", i."problem"->>'code' AS problem,
@@ -80,7 +83,7 @@ export async function readHistory(place: Place, sent: Sent[], deaths: number): P
   )
   return {
     sent,
-    ledger: readLedgers(place.ledgers),
+    ledger: place.ledgers === undefined ? [] : readLedgers(place.ledgers),
     made: control.imports().map(toMade),
     rows,
     changes,

@@ -1,5 +1,5 @@
-import type { Change, History } from './history.js'
-import { markedId } from './history-checker.js'
+import type { Change, History } from '../history.js'
+import { markedId } from '../history-checker.js'
 import type { Happened, Outcome } from './run-plan.js'
 
 const UNDER_WAY = ['submitting', 'ambiguous', 'submitted', 'processing']

@@ -5,7 +5,7 @@ import fs from 'node:fs/promises'
 import http from 'node:http'
 import { registerHooks, syncBuiltinESMExports } from 'node:module'
 import pg from 'pg'
-import type { Deps } from '../../../src/deps.js'
+import type { Deps } from '../../../../src/deps.js'
 import { type Failpoint, type Order, WATCHED } from './failpoints.js'
 import { type Entry, openLedger } from './ledger.js'
 

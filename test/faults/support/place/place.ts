@@ -2,25 +2,25 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { openDatabase } from '../../../src/db/prisma.js'
-import { createPartnerStore } from '../../../src/partners/partner-store.js'
-import { createSimulator } from '../../../src/simulator/simulator.js'
-import { installPortal, testEnvironment, until } from '../../support/app.js'
-import { secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from '../../support/canaries.js'
-import type { Canaries, Places } from '../../support/leaks.js'
-import { freePort } from '../../support/port.js'
+import { openDatabase } from '../../../../src/db/prisma.js'
+import { createPartnerStore } from '../../../../src/partners/partner-store.js'
+import { createSimulator } from '../../../../src/simulator/simulator.js'
+import { installPortal, testEnvironment, until } from '../../../support/app.js'
+import { secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from '../../../support/canaries.js'
+import type { Canaries, Places } from '../../../support/leaks.js'
+import { freePort } from '../../../support/port.js'
+import { createFaultProxy } from '../fault-proxy.js'
 import { type App, createApp } from './app.js'
-import { createFaultProxy } from './fault-proxy.js'
 import { startPostgres } from './postgres.js'
 
 /** Short, so that a run need not wait for it; HubSpot's list, and whatever it makes late, lag less. */
-export const WINDOW_SECONDS = 6
+export const WINDOW_SECONDS = 8
 
 export type Partner = { name: string; portalId: string; key: string }
 export type Place = Awaited<ReturnType<typeof createPlace>>
 
 /** Everything that happens to an import's state and epoch, as Postgres itself records it. */
-const RECORD_CHANGES = `
+export const RECORD_CHANGES = `
   CREATE SCHEMA proof;
   CREATE TABLE proof.change (
     id bigserial PRIMARY KEY, "importId" text, "from" text, "to" text, epoch int, at timestamptz DEFAULT clock_timestamp());

@@ -1,4 +1,4 @@
-import type { Deps } from '../../../src/deps.js'
+import type { Deps } from '../../../../src/deps.js'
 
 /** The parts of the app whose functions are watched: what they do is told in the ledger, and a process can die there. */
 export const WATCHED = [

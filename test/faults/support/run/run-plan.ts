@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { until } from '../../support/app.js'
+import { until } from '../../../support/app.js'
+import { type History, readHistory } from '../history.js'
+import { checkHistory, type Violation } from '../history-checker.js'
+import type { Place } from '../place/place.js'
 import { createClients } from './clients.js'
-import { type History, readHistory } from './history.js'
-import { checkHistory, type Violation } from './history-checker.js'
-import type { Place } from './place.js'
 import type { Cycle, Fault, PlannedUpload } from './plan.js'
 import { awaitTarget, strike } from './strike.js'
 

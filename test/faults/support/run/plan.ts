@@ -1,4 +1,4 @@
-import { BOOT_FAILPOINTS, FAILPOINTS, RECOVERY_FAILPOINTS } from './failpoints.js'
+import { BOOT_FAILPOINTS, FAILPOINTS, RECOVERY_FAILPOINTS } from '../place/failpoints.js'
 
 /** A thing that goes wrong. What befalls one app names it by its number. */
 export type Fault =

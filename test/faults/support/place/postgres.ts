@@ -1,6 +1,6 @@
-import { openCluster, urlOf } from '../../../src/db/postgres-cluster.js'
-import { forgetDeadServer, type PostgresServer, startServer } from '../../../src/db/postgres-server.js'
-import { until } from '../../support/app.js'
+import { openCluster, urlOf } from '../../../../src/db/postgres-cluster.js'
+import { forgetDeadServer, type PostgresServer, startServer } from '../../../../src/db/postgres-server.js'
+import { until } from '../../../support/app.js'
 
 const RESTART_MS = 60_000
 

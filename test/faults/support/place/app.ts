@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { until } from '../../support/app.js'
-import { kill } from '../../support/process.js'
+import { until } from '../../../support/app.js'
+import { kill } from '../../../support/process.js'
 import type { Failpoint, Order } from './failpoints.js'
 
-const PRELOADS = ['./test/support/typescript.mjs', './test/faults/support/instrument.ts'].flatMap((file) => ['--import', file])
+const PRELOADS = ['./test/support/typescript.mjs', './test/faults/support/place/instrument.ts'].flatMap((file) => [
+  '--import',
+  file,
+])
 const START_MS = 60_000
 
 export type App = ReturnType<typeof createApp>

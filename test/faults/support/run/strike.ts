@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Fault as HubSpotFault } from '../../../src/simulator/faults.js'
-import type { App } from './app.js'
-import { BOOT_FAILPOINTS, FAILPOINTS, type Failpoint, RECOVERY_FAILPOINTS } from './failpoints.js'
-import type { Place } from './place.js'
+import type { Fault as HubSpotFault } from '../../../../src/simulator/faults.js'
+import type { App } from '../place/app.js'
+import { BOOT_FAILPOINTS, FAILPOINTS, type Failpoint, RECOVERY_FAILPOINTS } from '../place/failpoints.js'
+import type { Place } from '../place/place.js'
 import type { Fault } from './plan.js'
 
 /** What came of a fault: whether it met what it was meant for, and what is done about it while the run goes on. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { contactsRequest } from '../../support/requests.js'
-import { type Answer, mappingOf, type Sent } from './history.js'
-import type { Partner } from './place.js'
+import { contactsRequest } from '../../../support/requests.js'
+import { type Answer, mappingOf, type Sent } from '../history.js'
+import type { Partner } from '../place/place.js'
 
 /** Whether the app honours Idempotency-Key: only then may a client send again what it had no answer to. */
 export const KEYS_ARE_HONOURED = false
