@@ -23,13 +23,13 @@ export async function createFaultProxy(upstreamPort: () => number) {
   let rules: Rule[] = []
   let isStalled = false
 
-  const server = createServer((client) => {
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     hold(client)
     client.once('data', (first) => {
       client.pause()
       const trouble = takeTrouble(first)
       if (trouble && 'refuse' in trouble) return void client.resetAndDestroy()
-      const upstream = hold(connect(upstreamPort(), '127.0.0.1'))
+      const upstream = hold(connect({ port: upstreamPort(), host: '127.0.0.1', allowHalfOpen: true }))
       client.unshift(first)
       carry(client, upstream, 'up', trouble)
       carry(upstream, client, 'down', trouble)
@@ -54,19 +54,22 @@ export async function createFaultProxy(upstreamPort: () => number) {
     const limit = trouble && 'cut' in trouble && trouble.cut === direction ? trouble.afterBytes : Number.POSITIVE_INFINITY
     const delayMs = trouble && 'delayMs' in trouble ? trouble.delayMs : 0
     let passed = 0
+    const cut = () => [from, to].map((socket) => socket.resetAndDestroy())
     const pass = (chunk: Buffer) => {
-      if (to.destroyed) return
-      if (!to.write(chunk)) {
-        from.pause()
-        to.once('drain', () => isStalled || from.resume())
-      }
+      passed += chunk.length
+      const isLast = passed >= limit
+      if (isLast) from.pause()
+      if (to.destroyed || chunk.length === 0) return void (isLast && cut())
+      // What comes before a cut has arrived by the time it is cut.
+      const hasRoom = to.write(chunk, () => isLast && cut())
+      if (hasRoom || isLast) return
+      from.pause()
+      to.once('drain', () => isStalled || from.resume())
     }
     from.on('data', (chunk: Buffer) => {
       const rest = chunk.subarray(0, limit - passed)
-      passed += rest.length
       if (delayMs > 0) setTimeout(() => pass(rest), delayMs)
-      else if (rest.length > 0) pass(rest)
-      if (passed >= limit) setImmediate(() => [from, to].map((socket) => socket.resetAndDestroy()))
+      else pass(rest)
     })
     from.once('end', () => to.end())
     from.once('close', () => to.destroy())
@@ -97,6 +100,8 @@ export async function createFaultProxy(upstreamPort: () => number) {
     },
     stall,
     cutAll,
+    /** How many there are, of callers and to the server. */
+    connections: () => open.size,
     /** From now on nothing goes wrong here. */
     heal(): void {
       rules = []
