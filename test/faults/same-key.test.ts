@@ -3,14 +3,13 @@ import { PORTAL, testApp, until } from '../support/app.js'
 import { readHistory } from './support/history.js'
 import { checkHistory } from './support/history-checker.js'
 import { RECORD_CHANGES } from './support/place/place.js'
-import { createClients, KEYS_ARE_HONOURED } from './support/run/clients.js'
+import { createClients } from './support/run/clients.js'
 
 const WHOLE_TEST_MS = 170_000
 const ROUNDS = 50
 const AT_ONCE = 100
 
-// To be run as soon as the app honours Idempotency-Key.
-describe.skipIf(!KEYS_ARE_HONOURED)('a hundred uploads at once with one Idempotency-Key, fifty times over', () => {
+describe('a hundred uploads at once with one Idempotency-Key, fifty times over', () => {
   it(
     'are one import each time: one is answered as new, all others with the same import or told to wait',
     async () => {

@@ -8,15 +8,20 @@ const FINAL = ['done', 'failed', 'canceled']
 /** An upload whose process died before its row was made leaves its file for so long, and a sweep's while. */
 const ORPHAN_MS = 70 * 60_000
 
-/** From where an import may go where; null is where it is made. Whatever is submitted never goes back by itself. */
+/**
+ * From where an import may go where; null is where it is made. What HubSpot has is not sent again; what waits to be sent may
+ * turn out to be there, and a twin that turns up late is told to a person, even of an import that was done.
+ */
 const STEPS: Record<string, string[]> = {
   null: ['accepted', 'held'],
-  accepted: ['submitting', 'held', 'canceled'],
-  held: ['accepted', 'submitting', 'held', 'canceled'],
+  accepted: ['submitting', 'submitted', 'held', 'canceled', 'needs_review'],
+  held: ['accepted', 'submitted', 'canceled', 'needs_review'],
   submitting: ['accepted', 'held', 'submitted', 'ambiguous', 'failed', 'needs_review', 'canceled'],
   ambiguous: ['submitted', 'accepted', 'needs_review', 'canceled'],
   submitted: ['processing', 'done', 'failed', 'canceled', 'needs_review'],
   processing: ['done', 'failed', 'canceled', 'needs_review'],
+  done: ['needs_review'],
+  needs_review: ['canceled'],
 }
 
 /**

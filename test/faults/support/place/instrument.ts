@@ -37,10 +37,15 @@ async function reach(at: string): Promise<void> {
 
 /** Called by what the hook below puts in the place of src/deps.ts. */
 export function watch(deps: Deps): Deps {
-  for (const part of WATCHED) {
-    const functions = deps[part] as unknown as Record<string, unknown>
-    for (const [name, original] of Object.entries(functions))
-      if (typeof original === 'function') functions[name] = watched(`${part}.${name}`, original as Anything)
+  // Requests and jobs share some parts, and have others each of their own.
+  const parts = [deps, deps.forJobs].flatMap((some) => WATCHED.map((part) => ({ part, functions: some[part] })))
+  const seen = new Set<unknown>()
+  for (const { part, functions } of parts) {
+    if (seen.has(functions)) continue
+    seen.add(functions)
+    const named = functions as unknown as Record<string, unknown>
+    for (const [name, original] of Object.entries(named))
+      if (typeof original === 'function') named[name] = watched(`${part}.${name}`, original as Anything)
   }
   return deps
 }

@@ -87,7 +87,10 @@ export async function createPlace({ apps: count, portals, partnersEach, script =
     await first?.start()
     await query(RECORD_CHANGES)
     const portalIds = Array.from({ length: portals }, (_, i) => String(700_001 + i))
-    for (const portalId of portalIds) await installPortal(first?.url ?? '', hubspot, portalId)
+    for (const portalId of portalIds) {
+      hubspot.control.portal(portalId, { importsPerDay: 1_000_000 })
+      await installPortal(first?.url ?? '', hubspot, portalId)
+    }
     const prisma = openDatabase(postgres.urlAt(postgres.port()))
     const store = createPartnerStore(prisma)
     const made: Partner[] = []

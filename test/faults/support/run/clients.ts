@@ -4,9 +4,6 @@ import { contactsRequest } from '../../../support/requests.js'
 import { type Answer, mappingOf, type Sent } from '../history.js'
 import type { Partner } from '../place/place.js'
 
-/** Whether the app honours Idempotency-Key: only then may a client send again what it had no answer to. */
-export const KEYS_ARE_HONOURED = false
-
 const ANSWER_MS = 15_000
 const AGAIN_MS = 250
 /** From here on an upload that no app would take is given up by its client, as it would be in life. */
@@ -19,8 +16,7 @@ export function createClients() {
   const sent: Sent[] = []
 
   /** Uploads, several times at once if there are twins; what has a key again and again until there is a good answer. */
-  async function upload({ partner, name, rows, twins, ...upload }: Upload, urls: string[]): Promise<void> {
-    const key = KEYS_ARE_HONOURED ? upload.key : null
+  async function upload({ partner, name, rows, key, twins }: Upload, urls: string[]): Promise<void> {
     const file = csvOf(name, rows)
     const request = contactsRequest({ name })
     const { portalId, name: partnerName } = partner

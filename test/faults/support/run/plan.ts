@@ -137,9 +137,9 @@ export function makePlan({ seed, cycles, ...size }: Size, kinds: Partial<Record<
       partner: upTo(size.partners),
       app: app(),
       afterMs: upTo(MAX_DELAY_MS),
-      rows: random() < 0.1 ? 5_000 : 1 + upTo(40),
+      rows: random() < 0.05 ? 2_000 : 1 + upTo(40),
       hasKey: random() < 0.7,
-      twins: random() < 0.15 ? 2 + upTo(4) : 1,
+      twins: random() < 0.1 ? 2 + upTo(3) : 1,
     }))
     return { fault, uploads, listLagMs: random() < 0.3 ? upTo(MAX_DELAY_MS) : 0 }
   })
