@@ -40,11 +40,13 @@ export function createApp(options: { name: string; script: string; url: string; 
     await until(
       async () => {
         if (!isRunning()) launch()
-        return isPaused || isReady(url)
+        return isPaused ? 'ready' : readiness(url)
       },
-      (ready) => ready,
+      (said) => said === 'ready',
       START_MS,
-    )
+    ).catch((cause: unknown) => {
+      throw new Error(`${name} does not become ready`, { cause })
+    })
   }
 
   return {
@@ -64,7 +66,7 @@ export function createApp(options: { name: string; script: string; url: string; 
     async startAndDie(failpoint: Failpoint): Promise<boolean> {
       const doomed = launch(failpoint)
       await until(
-        async () => !isRunning() || (await isReady(url)),
+        async () => !isRunning() || (await readiness(url)) === 'ready',
         (over) => over,
         START_MS,
       )
@@ -83,9 +85,10 @@ export function createApp(options: { name: string; script: string; url: string; 
     signal(signal: NodeJS.Signals): void {
       if (isRunning()) child?.kill(signal)
     },
-    pause(): void {
+    /** Stops it, unless it has stopped itself: a second stop would outlast its waking. */
+    pause({ hasStopped = false } = {}): void {
       isPaused = isRunning()
-      this.signal('SIGSTOP')
+      if (!hasStopped) this.signal('SIGSTOP')
     },
     wake(): void {
       isPaused = false
@@ -98,9 +101,10 @@ export function createApp(options: { name: string; script: string; url: string; 
   }
 }
 
-function isReady(url: string): Promise<boolean> {
+/** `ready`, or what it says is missing. */
+function readiness(url: string): Promise<string> {
   return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
-    ({ ok }) => ok,
-    () => false,
+    async (res) => (res.ok ? 'ready' : await res.text()),
+    (error: unknown) => String(error),
   )
 }

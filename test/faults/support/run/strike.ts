@@ -56,12 +56,13 @@ async function strikeApp(place: Place, app: App, fault: Extract<Fault, { app: nu
       return { hit: true, deaths: 1, repair }
     case 'pause':
       await sleep(fault.afterMs)
-      return pause(app, fault.forMs)
+      app.pause()
+      return wakeAfter(app, fault.forMs)
     case 'pause past the lease': {
       app.order({ at: pointOf(fault.failpoint), signal: 'SIGSTOP' })
-      if (await app.isStruck('SIGSTOP', PATIENCE_MS).catch(() => false)) return pause(app, fault.forMs)
-      app.order(undefined)
-      return { hit: false, deaths: 0, repair }
+      if (await app.isStruck('SIGSTOP', PATIENCE_MS).catch(() => false)) app.pause({ hasStopped: true })
+      else await app.kill() // it may just be stopping
+      return app.isPaused() ? wakeAfter(app, fault.forMs) : { hit: false, deaths: 1, repair }
     }
     case 'kill at a random moment':
       await sleep(fault.afterMs)
@@ -87,8 +88,7 @@ async function killAt({ apps }: Place, fallback: App, at: Failpoint): Promise<St
 }
 
 /** It is woken while the run goes on. */
-function pause(app: App, forMs: number): Struck {
-  app.pause()
+function wakeAfter(app: App, forMs: number): Struck {
   const woken = sleep(forMs).then(() => app.wake())
   return { hit: true, deaths: 0, repair: () => woken }
 }
