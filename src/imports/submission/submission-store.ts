@@ -54,16 +54,19 @@ export function createSubmissionStore(prisma: Database) {
     async recordSubmitted(claim: Claim, made: HubSpotImport, andThen: (tx: Transaction) => Promise<void>): Promise<void> {
       await prisma.$transaction(async (tx) => {
         const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = 'submitted', "problem" = NULL, "leaseUntil" = NULL, "updatedAt" = now(),
-            "pollAt" = now() + ${FIRST_POLL_SECONDS} * interval '1 second'
-          WHERE "id" = ${claim.importId} AND "state" IN ('submitting', 'ambiguous') AND "leaseEpoch" = ${claim.epoch}`
-        if (own === 0) return
-        await tx.importPart.update({
-          where: { id: claim.partId },
-          data: { hubspotImportId: made.id, state: made.state, counters: made.metadata.counters },
-        })
-        await recordEvent(tx, claim.importId, 'submitted', { hubspotImportId: made.id })
-        await andThen(tx)
+          WITH own AS (
+            UPDATE "Import" SET "state" = 'submitted', "problem" = NULL, "leaseUntil" = NULL, "updatedAt" = now(),
+              "pollAt" = now() + ${FIRST_POLL_SECONDS} * interval '1 second'
+            WHERE "id" = ${claim.importId} AND "state" IN ('submitting', 'ambiguous') AND "leaseEpoch" = ${claim.epoch}
+            RETURNING "id"
+          ), event AS (
+            INSERT INTO "ImportEvent" ("importId", "type", "detail")
+            SELECT "id", 'submitted', jsonb_build_object('hubspotImportId', ${made.id}::text) FROM own
+          )
+          UPDATE "ImportPart" part SET "hubspotImportId" = ${made.id}, "state" = ${made.state},
+            "counters" = ${JSON.stringify(made.metadata.counters)}::jsonb
+          FROM own WHERE part."id" = ${claim.partId}`
+        if (own > 0) await andThen(tx)
       })
     },
 

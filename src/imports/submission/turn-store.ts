@@ -1,6 +1,5 @@
 import type { Database, Transaction } from '../../db/prisma.js'
 import type { Quota } from '../../hubspot/answers.js'
-import { recordEvent } from '../import-store.js'
 import type { HeldReason } from '../schema.js'
 import { type Claim, LEASE_SECONDS } from './submission-store.js'
 
@@ -12,6 +11,8 @@ const LOST_COUNTS_SECONDS = 15 * 60
 /** Other apps use up the same quota, and plans change: what was learnt is tried again now and then. */
 const QUOTA_KNOWN_HOURS = 24
 const [QUOTA_WAIT_MIN_SECONDS, QUOTA_WAIT_MAX_SECONDS] = [60, 3_600]
+/** Reasons that pass by themselves, or are tried again by and by. */
+const TIMED: HeldReason[] = ['scope', 'quota', 'migration', 'busy']
 /** How long an import takes, where none has ended yet. */
 const USUAL_SECONDS = 60
 
@@ -21,6 +22,8 @@ type Budget = {
   large: number
   importsLeft: number | null
   rowsLeft: number | null
+  /** Whether there are held imports whose time has come. */
+  hasDue: boolean
 }
 
 /** Where an import stands in its portal's queue, from 1, and when it will probably be its turn. */
@@ -44,7 +47,7 @@ export function createTurnStore(prisma: Database) {
           await waitForQuota(tx, portalId, await quotaWait(tx, portalId))
           return undefined
         }
-        await releaseDue(tx, portalId)
+        if (budget.hasDue) await releaseDue(tx, portalId)
         const claim = await claimReady(tx, portalId, budget)
         if (!claim && budget.rowsLeft !== null) await holdTooLong(tx, portalId, budget.rowsLeft)
         return claim
@@ -139,7 +142,9 @@ export function startsInSeconds(position: number, { running, averageSeconds, blo
 async function readBudget(tx: Transaction, portalId: string): Promise<Budget | undefined> {
   const [budget] = await tx.$queryRaw<Budget[]>`
     SELECT r.running, r.large, known."importsPerDay" - day.imports AS "importsLeft",
-           (known."rowsPerDay" - day.rows)::float8 AS "rowsLeft"
+           (known."rowsPerDay" - day.rows)::float8 AS "rowsLeft",
+           EXISTS (SELECT 1 FROM "Import" i WHERE i."portalId" = p."id" AND i."state" = 'held' AND i."reason" = ANY(${TIMED})
+                   AND i."nextAttemptAt" <= now()) AS "hasDue"
     FROM "Portal" p
     CROSS JOIN LATERAL (
       SELECT count(*)::int AS running, (count(*) FILTER (WHERE i."isLarge"))::int AS large FROM "Import" i
@@ -174,16 +179,19 @@ async function claimReady(tx: Transaction, portalId: string, { large, rowsLeft }
       ORDER BY t."lastAt", ready."createdAt", ready."id" LIMIT 1
     ), turn AS (
       UPDATE "Turn" t SET "lastAt" = clock_timestamp() FROM next WHERE t."portalId" = ${portalId} AND t."partnerId" = next."partnerId"
+    ), claimed AS (
+      UPDATE "Import" i SET "state" = 'submitting', "problem" = NULL, "attempts" = "attempts" + 1,
+        "startedAt" = now(), "updatedAt" = now(),
+        "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
+      FROM next WHERE i."id" = next."id" AND i."state" = 'accepted'
+      RETURNING i."id", i."leaseEpoch" AS epoch, i."attempts"
+    ), event AS (
+      INSERT INTO "ImportEvent" ("importId", "type", "detail")
+      SELECT "id", 'submitting', jsonb_build_object('attempt', "attempts") FROM claimed
     )
-    UPDATE "Import" i SET "state" = 'submitting', "problem" = NULL, "attempts" = "attempts" + 1,
-      "startedAt" = now(), "updatedAt" = now(),
-      "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
-    FROM next, "ImportPart" part
-    WHERE i."id" = next."id" AND i."state" = 'accepted' AND part."importId" = i."id" AND part."position" = 0
-    RETURNING i."id" AS "importId", part."id" AS "partId", i."leaseEpoch" AS epoch, i."attempts"`
-  if (!claim) return undefined
-  await tx.$executeRaw`UPDATE "ImportPart" SET "intentAt" = now(), "committedAt" = NULL, "cleanScans" = 0 WHERE "id" = ${claim.partId}`
-  await recordEvent(tx, claim.importId, 'submitting', { attempt: claim.attempts })
+    UPDATE "ImportPart" part SET "intentAt" = now(), "committedAt" = NULL, "cleanScans" = 0 FROM claimed
+    WHERE part."importId" = claimed."id" AND part."position" = 0
+    RETURNING claimed."id" AS "importId", part."id" AS "partId", claimed.epoch, claimed."attempts"`
   return claim
 }
 
@@ -191,7 +199,7 @@ async function claimReady(tx: Transaction, portalId: string, { large, rowsLeft }
 async function releaseDue(tx: Transaction, portalId: string): Promise<void> {
   await tx.$executeRaw`
     UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "updatedAt" = now()
-    WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" IN ('scope', 'quota', 'migration', 'busy') AND "nextAttemptAt" <= now()`
+    WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" = ANY(${TIMED}) AND "nextAttemptAt" <= now()`
 }
 
 async function waitForQuota(tx: Transaction, portalId: string, seconds: number): Promise<void> {

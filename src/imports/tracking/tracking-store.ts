@@ -192,16 +192,19 @@ export function createTrackingStore(prisma: Database) {
       andThen: (tx: Transaction) => Promise<void>,
     ): Promise<void> {
       await prisma.$transaction(async (tx) => {
-        const [own] = await tx.$queryRaw<{ state: string }[]>`
-          UPDATE "Import" SET "state" = CASE WHEN "state" = 'needs_review' THEN "state" ELSE ${end.state} END,
-            "problem" = CASE WHEN "state" = 'needs_review' THEN "problem" ELSE ${end.problem ? JSON.stringify(end.problem) : null}::jsonb END,
-            "pollAt" = NULL, "finishedAt" = now(), "updatedAt" = now()
-          WHERE "id" = ${id} AND ("state" IN ('submitted', 'processing') OR ("state" = 'needs_review' AND "pollAt" IS NOT NULL))
-          RETURNING "state"`
-        if (!own) return
-        await tx.importPart.update({ where: { id: partId }, data: { state: end.hubspotState, counters: end.counters } })
-        await recordEvent(tx, id, own.state)
-        await andThen(tx)
+        const own = await tx.$executeRaw`
+          WITH own AS (
+            UPDATE "Import" SET "state" = CASE WHEN "state" = 'needs_review' THEN "state" ELSE ${end.state} END,
+              "problem" = CASE WHEN "state" = 'needs_review' THEN "problem" ELSE ${end.problem && JSON.stringify(end.problem)}::jsonb END,
+              "pollAt" = NULL, "finishedAt" = now(), "updatedAt" = now()
+            WHERE "id" = ${id} AND ("state" IN ('submitted', 'processing') OR ("state" = 'needs_review' AND "pollAt" IS NOT NULL))
+            RETURNING "id", "state"
+          ), event AS (
+            INSERT INTO "ImportEvent" ("importId", "type") SELECT "id", "state" FROM own
+          )
+          UPDATE "ImportPart" part SET "state" = ${end.hubspotState}, "counters" = ${JSON.stringify(end.counters)}::jsonb
+          FROM own WHERE part."id" = ${partId}`
+        if (own > 0) await andThen(tx)
       })
     },
   }
