@@ -9,7 +9,7 @@ import {
   reconcilePortalJob,
   trackPortalJob,
 } from './imports/portal-jobs.js'
-import { recoverImports } from './imports/recovery/recover.js'
+import { moveWaiting, recoverClaims, recoverDisconnections } from './imports/recovery/recover.js'
 import { watchOverdue } from './imports/recovery/watch-overdue.js'
 import { advancePortal } from './imports/submission/advance.js'
 import { queueDuplicates } from './imports/tracking/duplicates.js'
@@ -48,8 +48,9 @@ const CHECKS_A_SWEEP = 50
 export async function sweep(deps: JobDeps): Promise<void> {
   const steps: Record<string, () => Promise<unknown>> = {
     'overdue tokens': () => destroyOverdueTokens(deps),
-    imports: () => recoverImports(deps),
-    files: () => deps.sweepFiles(),
+    claims: () => recoverClaims(deps),
+    disconnections: () => recoverDisconnections(deps),
+    'waiting imports': () => moveWaiting(deps),
     'overdue imports': () => watchOverdue(deps),
     duplicates: () => queueDuplicates(deps),
     'access checks': () => queueChecks(deps),
@@ -61,6 +62,11 @@ export async function sweep(deps: JobDeps): Promise<void> {
   }
   for (const [step, run] of Object.entries(steps))
     await run().catch((error: unknown) => deps.log.error({ err: error, step }, 'sweep failed'))
+}
+
+/** The same, for the stored files, of which there may be many. */
+export async function sweepFiles(deps: JobDeps): Promise<void> {
+  await deps.sweepFiles()
 }
 
 /** The same, for what waits for HubSpot: the sweep itself must not. */

@@ -9,7 +9,7 @@ import { describeOutage, outlast } from './db/outage.js'
 import { createDeps, type Deps, type JobDeps } from './deps.js'
 import { createHttpServer } from './http/server.js'
 import { createViews } from './http/views.js'
-import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep } from './jobs.js'
+import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep, sweepFiles } from './jobs.js'
 import { createLog, describeError, type Log } from './log.js'
 
 /** What sysexits(3) calls EX_CONFIG: starting again will not help, somebody must change something. */
@@ -46,6 +46,9 @@ async function main(): Promise<void> {
   const opened = await open(config, log)
   if ('exitCode' in opened) return end(opened)
   const { database, deps } = opened
+  const signaled = new Promise<string>((resolve) => {
+    onSignal = resolve as typeof onSignal
+  })
   serve = createApp(deps)
   // Only now: a process that cannot serve must not have claimed anything.
   const background = await startBackground(deps)
@@ -54,9 +57,7 @@ async function main(): Promise<void> {
     'Importal is ready',
   )
 
-  const signal = await new Promise<string>((resolve) => {
-    onSignal = resolve as typeof onSignal
-  })
+  const signal = await signaled
   log.info({ signal }, 'draining')
   deps.drain()
   await Promise.all([background.stop(), sleep(NOTICE_MS).then(() => close(server))])
@@ -112,7 +113,7 @@ async function describeUnsafeSettings(databaseUrl: string): Promise<string | und
 async function startBackground({ config, queue, forJobs, stopWork }: Deps): Promise<{ stop: () => Promise<unknown> }> {
   const isWorker = config.role !== 'web'
   if (isWorker) await queue.work(jobHandlers(forJobs))
-  const sweeping = isWorker ? [keepDoing(forJobs, sweep), keepDoing(forJobs, listenToHubSpot)] : []
+  const sweeping = isWorker ? [sweep, sweepFiles, listenToHubSpot].map((act) => keepDoing(forJobs, act)) : []
   return { stop: () => Promise.all([stopWork(GRACE_MS), ...sweeping.map((stop) => stop())]) }
 }
 

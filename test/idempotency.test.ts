@@ -146,7 +146,7 @@ describe('Idempotency-Key', () => {
     expect(await upload.end()).toContain('idempotency_key_invalid')
   })
 
-  it('D6.127: parallel uploads with one key make one import', async () => {
+  it('makes one import of parallel uploads', async () => {
     const app = await testApp({ work: false })
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => uploadFile(app, withKey('k'))))

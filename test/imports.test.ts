@@ -341,7 +341,8 @@ describe('a portal’s turn', () => {
     await untilState({ url: app.url, key: other }, single.body, 'done')
 
     const order = app.hubspot.control.imports().map(({ name }) => name.split(' [')[0])
-    expect(order.indexOf('single')).toBeLessThanOrEqual(1)
+    // Three are sent at the same time: any of them may be made first.
+    expect(order.indexOf('single')).toBeLessThanOrEqual(2)
   })
 })
 

@@ -37,8 +37,8 @@ export type FileStore = {
   /** Removes what uploads that died left behind, when older than this; resolves to how many there were. */
   sweepUnfinished(olderThanMs: number): Promise<number>
   /**
-   * Removes complete files that are older than this and that nobody keeps, `findKept` says which of some; looks at a part
-   * of the store at a time. Resolves to how many there were.
+   * Removes complete files that are older than this and that nobody keeps, `findKept` says which of some; looks at one
+   * folder at a time. Resolves to how many there were.
    */
   sweepOrphans(olderThanMs: number, findKept: (storeKeys: string[]) => Promise<Set<string>>): Promise<number>
   /** Whether a file is there. */
@@ -53,8 +53,8 @@ export type FileStore = {
 const OWN_NAME = /^[0-9a-f]{32}$/
 /** Small: what is read, sent and forgotten at once costs no more than V8's cheap collections. */
 const READ_CHUNK_BYTES = 128 * 1024
-/** Folders of complete files that one sweep looks at. */
-const FOLDERS_A_SWEEP = 16
+/** Names that are looked at together: a folder may hold many. */
+const NAMES_AT_ONCE = 500
 /** Errors of the disk, not of whoever sends. */
 const FULL_ERRORS = ['ENOSPC', 'EDQUOT']
 const DISK_ERRORS = [...FULL_ERRORS, 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'ENOENT', 'EFBIG']
@@ -73,6 +73,20 @@ export async function createFileStore(filesUrl: string, reservedPercent: number)
   for (const folder of [unfinished, orphans]) await mkdir(folder, { recursive: true, mode: 0o700 })
   let sweptUntil = ''
   const folderOf = (storeKey: string) => join(root, storeKey.slice(-2))
+
+  /** Removes what was set aside, but puts back what an import has come to need meanwhile; whoever set it aside. */
+  const removeOrphans: FileStore['sweepOrphans'] = async (olderThanMs, findKept) => {
+    const names = (await readdir(orphans)).filter((name) => OWN_NAME.test(name))
+    const kept = names.length > 0 ? await findKept(names) : new Set()
+    let removed = 0
+    for (const name of names) {
+      const isOrphan = !kept.has(name) && (await isOld(join(orphans, name), olderThanMs))
+      if (isOrphan) await rm(join(orphans, name), { force: true })
+      else await rename(join(orphans, name), join(folderOf(name), name)).catch(ignoreGone)
+      removed += Number(isOrphan)
+    }
+    return removed
+  }
 
   async function refuseWhenFull(): Promise<void> {
     const { bavail, blocks } = await statfs(root)
@@ -146,32 +160,27 @@ export async function createFileStore(filesUrl: string, reservedPercent: number)
     },
 
     async sweepOrphans(olderThanMs, findKept) {
-      const isOld = async (path: string) => (await stat(path)).mtimeMs < Date.now() - olderThanMs
-      const folders = (await readdir(root)).filter((name) => /^[0-9a-f]{2}$/.test(name) && name > sweptUntil).sort()
-      const next = folders.slice(0, FOLDERS_A_SWEEP)
-      sweptUntil = folders.length > next.length ? (next.at(-1) ?? '') : ''
-      let removed = 0
-      for (const folder of next) {
-        const names = (await readdir(join(root, folder))).filter((name) => OWN_NAME.test(name))
-        const old = await filterAsync(names, (name) => isOld(join(root, folder, name)).catch(() => false))
+      const [folder, another] = (await readdir(root)).filter((name) => /^[0-9a-f]{2}$/.test(name) && name > sweptUntil).sort()
+      sweptUntil = folder !== undefined && another !== undefined ? folder : ''
+      if (folder === undefined) return removeOrphans(olderThanMs, findKept)
+      const names = (await readdir(join(root, folder))).filter((name) => OWN_NAME.test(name))
+      for (let at = 0; at < names.length; at += NAMES_AT_ONCE) {
+        const some = names.slice(at, at + NAMES_AT_ONCE)
+        const old = await filterAsync(some, (name) => isOld(join(root, folder, name), olderThanMs))
         const kept = old.length > 0 ? await findKept(old) : new Set()
-        for (const name of old.filter((one) => !kept.has(one))) {
-          // Out of everybody's reach first: an upload that touches it from now on is told that it is gone.
-          await rename(join(root, folder, name), join(orphans, name))
-          const isOrphan = await isOld(join(orphans, name))
-          if (isOrphan) await rm(join(orphans, name), { force: true })
-          else await rename(join(orphans, name), join(root, folder, name))
-          removed += Number(isOrphan)
-        }
+        // Out of everybody's reach first: an upload that touches it from now on is told that it is gone.
+        for (const name of old.filter((one) => !kept.has(one)))
+          await rename(join(root, folder, name), join(orphans, name)).catch(ignoreGone)
       }
-      return removed
+      return removeOrphans(olderThanMs, findKept)
     },
 
     async has(storeKey) {
       return stat(join(folderOf(storeKey), storeKey)).then(
         () => true,
         (error: NodeJS.ErrnoException) => {
-          if (error.code === 'ENOENT') return false
+          // Only a file that is missing from a folder that is there is gone.
+          if (error.code === 'ENOENT' && existsSync(unfinished)) return false
           throw error
         },
       )
@@ -193,6 +202,18 @@ export async function createFileStore(filesUrl: string, reservedPercent: number)
       return { storeId: (await readFile(idFile, 'utf8')).trim(), idFile }
     },
   }
+}
+
+async function isOld(path: string, olderThanMs: number): Promise<boolean> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs < Date.now() - olderThanMs,
+    () => false,
+  )
+}
+
+/** Another process was quicker. */
+function ignoreGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }
 
 async function filterAsync<T>(all: T[], isWanted: (one: T) => Promise<boolean>): Promise<T[]> {

@@ -13,6 +13,8 @@ type Options<Stored> = {
   /** Takes a part's bytes as they come. A source that fails must leave nothing stored. */
   save: (source: AsyncIterable<Buffer>) => Promise<Stored>
   remove: (stored: Stored) => Promise<void>
+  /** Who sends: nobody may fill a process with uploads of his. */
+  senderOf: (res: Response) => string
   /** Of one file; the whole body may be a mebibyte more. */
   maxBytes: number
   fileField: string
@@ -25,6 +27,9 @@ type Options<Stored> = {
 const MAX_TEXT_BYTES = 256 * 1024
 const MAX_OVERHEAD_BYTES = 1024 * 1024
 const MAX_FILENAME_LENGTH = 255
+/** Of one sender, in one process. */
+const MAX_UPLOADS_AT_ONCE = 200
+const BUSY_RETRY_SECONDS = 2
 const LIMITS = {
   files: 6,
   fields: 4,
@@ -59,10 +64,26 @@ type Part = { fieldname: string; originalname: string; stream: Readable & { trun
  * @throws {AppError} one of the codes under "The upload" in errors.ts, `json_invalid` and others from `checkText`
  */
 export function upload<Stored extends object>(options: Options<Stored>): RequestHandler {
+  const running = new Map<string, number>()
   return async (req, res, next) => {
+    if (res.closed) throw new AppError('upload_incomplete')
     checkHeaders(req, options.maxBytes)
-    if (req.headers.expect) res.writeContinue()
-    res.locals.upload = await receive(req, options)
+    const sender = options.senderOf(res)
+    const others = running.get(sender) ?? 0
+    if (others >= MAX_UPLOADS_AT_ONCE)
+      throw new AppError('too_many_uploads', {
+        detail: `${MAX_UPLOADS_AT_ONCE} of your uploads are coming in. Send this one when some of them have ended.`,
+        retryAfterSeconds: BUSY_RETRY_SECONDS,
+      })
+    running.set(sender, others + 1)
+    try {
+      if (req.headers.expect) res.writeContinue()
+      res.locals.upload = await receive(req, options)
+    } finally {
+      const left = (running.get(sender) ?? 1) - 1
+      if (left > 0) running.set(sender, left)
+      else running.delete(sender)
+    }
     next()
   }
 }

@@ -143,6 +143,8 @@ export type Quota = {
 
 /** The API is not at this address: nothing was done. Any other 3xx may have been said after it was. */
 const ELSEWHERE = [301, 307, 308, 404, 405, 410, 421]
+/** Whether an answer says that the API is not at this address. */
+export const isElsewhere = (status: number): boolean => ELSEWHERE.includes(status)
 /** The request itself is of a form that HubSpot does not take, and we made it. */
 const MALFORMED = [406, 411, 414, 415, 431]
 const MIGRATION_RETRY_SECONDS = 10 * 60
@@ -152,6 +154,8 @@ const SCOPE_RETRY_SECONDS = 60 * 60
 const TRANSIENT_RETRY_SECONDS = 1
 const LOCKED_RETRY_SECONDS = 2
 const RATE_RETRY_SECONDS = 10
+/** More is no limit, and no number that Postgres keeps in four bytes. */
+const MAX_LIMIT = 2_147_483_647
 
 /**
  * Classifies an answer to a create by status and body. `complete` says whether the whole body had been handed over:
@@ -172,7 +176,7 @@ export function classifyCreate(answer: Answer, complete: boolean): CreateOutcome
     const missing = scopes.length > 0 ? `${detail} Missing: ${scopes.join(', ')}.` : detail
     return { outcome: 'held', reason: 'scope', afterSeconds: SCOPE_RETRY_SECONDS, detail: missing, scopes }
   }
-  if (ELSEWHERE.includes(status)) return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail, status }
+  if (isElsewhere(status)) return { outcome: 'held', reason: 'busy', afterSeconds: BROKEN_RETRY_SECONDS, detail, status }
   if (status === 423) return { outcome: 'retry', afterSeconds: LOCKED_RETRY_SECONDS, why: 'locked', pausesPortal: true }
   if (status === 429) return classifyLimit(answer, error, detail)
   if (status === 477)
@@ -226,10 +230,10 @@ function toQuota({ policyName, errorType, errorTokens, message }: HubSpotError):
   if (policyName === 'DAILY') return { of: 'calls', limit: null }
   if (policyName || !/_LIMIT$/.test(errorType ?? '')) return undefined
   const of = /ROWS/.test(errorType ?? '') ? 'rows' : 'imports'
-  // The number of imports is only in the sentence, at its end.
-  const said = of === 'rows' ? errorTokens?.totalImportRowsLimit?.[0] : /(\d[\d.,]*)\D*$/.exec(message ?? '')?.[1]
+  // The number of imports is only in the sentence.
+  const said = of === 'rows' ? errorTokens?.totalImportRowsLimit?.[0] : /can run\D*(\d[\d.,]*)/.exec(message ?? '')?.[1]
   const limit = Number(said?.replaceAll(/[.,]/g, '') || Number.NaN)
-  return { of, limit: Number.isSafeInteger(limit) && limit > 0 ? limit : null }
+  return { of, limit: Number.isInteger(limit) && limit > 0 && limit <= MAX_LIMIT ? limit : null }
 }
 
 function describe(error: HubSpotError | undefined): string | undefined {

@@ -11,6 +11,7 @@ import {
   HubSpotImport,
   HubSpotImportPage,
   HubSpotRowErrorPage,
+  isElsewhere,
   isRateLimit,
   missingScopes,
   type Property,
@@ -44,6 +45,11 @@ const ERROR_PAGE_LIMIT = 100
 /** Few: each comes with the whole request it was made with, which may be some hundred kilobytes. */
 const IMPORT_PAGE_LIMIT = 10
 
+/** So many connections in a row that did not come about make an outage. */
+const CONNECTIONS_IN_A_ROW = 3
+/** So many creates in a row that HubSpot failed at, or has no address for: more than a single portal comes to. */
+const CREATES_IN_A_ROW = 20
+
 export type HubSpot = ReturnType<typeof createHubSpot>
 
 /**
@@ -56,7 +62,8 @@ export function createHubSpot(
   { apiUrl, apiVersion, clientSecret }: Pick<Config['hubspot'], 'apiUrl' | 'apiVersion' | 'clientSecret'>,
   { callMs, createMs, createIdleMs }: typeof DEADLINES = DEADLINES,
 ) {
-  const outage = createOutage()
+  const outage = createOutage(CONNECTIONS_IN_A_ROW)
+  const breakdown = createOutage(CREATES_IN_A_ROW)
   const importsUrl = (path = '') => new URL(`/crm/imports/${apiVersion}${path}`, apiUrl)
 
   /** What all small calls have in common. @throws {AppError} `hubspot_unavailable` while HubSpot cannot be reached */
@@ -94,7 +101,7 @@ export function createHubSpot(
      * HubSpot has no import then.
      */
     async createImport({ accessToken, importRequest, files, beforeLastBytes, signal }: CreateInput): Promise<CreateOutcome> {
-      const afterSeconds = outage.secondsUntilTry()
+      const afterSeconds = outage.secondsUntilTry() || breakdown.secondsUntilTry()
       if (afterSeconds > 0) return { outcome: 'retry', afterSeconds, why: OUTAGE }
       const { body, ending, contentLength, contentType, ours } = multipart(importRequest, files, beforeLastBytes)
       try {
@@ -115,6 +122,7 @@ export function createHubSpot(
           signal,
           onConnection: outage.note,
         })
+        breakdown.note(answer.status < 500 && !isElsewhere(answer.status))
         return classifyCreate(answer, ending.isSent)
       } catch (error) {
         if (ours.failure !== undefined) throw ours.failure

@@ -65,10 +65,10 @@ export async function acceptImport(
     )
     return { made, isReplayed: false }
   } catch (error) {
-    // A commit whose answer was lost may have happened: the files are removed only when there certainly is no import.
+    // A commit whose answer was lost may have happened, or be happening still: its files are left to the sweep then.
     if (!(error instanceof AppError) && (await deps.imports.exists(id)))
       return { made: await deps.imports.read(id), isReplayed: false }
-    await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
+    if (error instanceof AppError) await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
     throw error
   }
 }

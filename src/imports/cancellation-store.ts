@@ -8,8 +8,8 @@ export type Stop =
   | 'canceled'
   /** HubSpot has it, or may have it: it is told, or looked for. */
   | 'asked'
-  /** It had ended before, or nothing more can be done. */
-  | 'ended'
+  /** It had ended, or was asked for before, or nothing more can be done. */
+  | 'nothing'
 
 /** Before the last bytes leave, HubSpot cannot have an import. */
 const AT_HUBSPOT: ImportState[] = ['submitting', 'ambiguous', 'submitted', 'processing']
@@ -24,8 +24,8 @@ export function createCancellationStore(prisma: Database) {
     async cancel({ portalId, partnerId }: Owner, importId: string): Promise<Stop | undefined> {
       return prisma.$transaction(async (tx) => {
         // Taken first, and its part read afterwards: a commit that was under way is over by then.
-        const [taken] = await tx.$queryRaw<{ state: ImportState }[]>`
-          SELECT "state" FROM "Import" WHERE "id" = ${importId} AND "portalId" = ${portalId} AND "partnerId" = ${partnerId} FOR UPDATE`
+        const [taken] = await tx.$queryRaw<{ state: ImportState; isFollowed: boolean }[]>`
+          SELECT "state", "pollAt" IS NOT NULL AS "isFollowed" FROM "Import" WHERE "id" = ${importId} AND "portalId" = ${portalId} AND "partnerId" = ${partnerId} FOR UPDATE`
         if (!taken) return undefined
         const part = await tx.importPart.findFirst({ where: { importId, position: 0 } })
         const mayBeThere = part?.committedAt != null || part?.hubspotImportId != null
@@ -36,12 +36,15 @@ export function createCancellationStore(prisma: Database) {
           await recordEvent(tx, importId, 'canceled', { why: 'asked for' })
           return 'canceled'
         }
-        if (!AT_HUBSPOT.includes(taken.state)) return 'ended'
+        // HubSpot holds it more than once: one of them is followed to its end.
+        const isTwice = taken.state === 'needs_review' && taken.isFollowed
+        if (!AT_HUBSPOT.includes(taken.state) && !isTwice) return 'nothing'
         // What is running is looked at next, and told to stop by whoever does.
         const asked = await tx.$executeRaw`
           UPDATE "Import" SET "cancelAt" = now(), "pollAt" = CASE WHEN "state" = 'submitting' THEN "pollAt" ELSE now() END,
             "updatedAt" = now() WHERE "id" = ${importId} AND "cancelAt" IS NULL`
-        if (asked > 0) await recordEvent(tx, importId, 'cancel_asked')
+        if (asked === 0) return 'nothing'
+        await recordEvent(tx, importId, 'cancel_asked')
         return 'asked'
       })
     },

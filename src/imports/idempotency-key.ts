@@ -19,6 +19,7 @@ export function claimIdempotencyKey({ idempotency, log }: { idempotency: Idempot
   return async (req, res, next) => {
     const key = keyOf(req)
     if (key === undefined) return next()
+    const closed = new Promise<void>((resolve) => res.once('close', resolve))
     const owner = { partnerId: callerOf(res).partnerId, portalId: String(req.params.portalId) }
     const claimed = await idempotency.claim(owner, createHash('sha256').update(key).digest())
     if (claimed === 'in_use')
@@ -27,12 +28,14 @@ export function claimIdempotencyKey({ idempotency, log }: { idempotency: Idempot
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       })
     res.locals.idempotency = 'epoch' in claimed ? { claim: claimed } : { used: claimed }
+    // Whoever has gone meanwhile must not keep the key from whoever comes back.
+    if (res.closed) throw new AppError('upload_incomplete')
     if ('epoch' in claimed) {
       const renewal = setInterval(
         () => void idempotency.renew(claimed).catch((error: unknown) => log.warn({ err: error }, 'a key could not be kept')),
         (KEY_LEASE_SECONDS * 1_000) / 4,
       )
-      res.once('close', () => clearInterval(renewal))
+      void closed.then(() => clearInterval(renewal))
     }
     next()
   }

@@ -11,7 +11,8 @@ export type UsedKey = { importId: string; fingerprint: Uint8Array }
 const KEPT_DAYS = 7
 /** Renewed while the upload runs; a holder that stopped renewing is dead, and the next sender may have the key. */
 export const KEY_LEASE_SECONDS = 45
-const ABANDONED_AFTER_DAYS = 1
+/** One that nothing has come of, unless its upload goes on. */
+const UNUSED_DAYS = 1
 const SWEPT_AT_ONCE = 10_000
 
 export type IdempotencyStore = ReturnType<typeof createIdempotencyStore>
@@ -24,7 +25,7 @@ export function createIdempotencyStore(prisma: Database) {
       const [claimed] = await prisma.$queryRaw<{ epoch: number }[]>`
         INSERT INTO "IdempotencyKey" AS k ("partnerId", "portalId", "keyHash", "leaseEpoch", "leaseUntil", "expiresAt")
         VALUES (${partnerId}, ${portalId}, ${keyHash}, 1, now() + ${KEY_LEASE_SECONDS} * interval '1 second',
-                now() + ${KEPT_DAYS} * interval '1 day')
+                now() + ${UNUSED_DAYS} * interval '1 day')
         ON CONFLICT ("partnerId", "portalId", "keyHash") DO UPDATE SET "leaseEpoch" = k."leaseEpoch" + 1,
           "leaseUntil" = excluded."leaseUntil", "expiresAt" = excluded."expiresAt", "importId" = NULL, "fingerprint" = NULL
         WHERE (k."importId" IS NULL AND k."leaseUntil" <= clock_timestamp()) OR k."expiresAt" <= clock_timestamp()
@@ -37,22 +38,25 @@ export function createIdempotencyStore(prisma: Database) {
     },
 
     async renew(claim: KeyClaim): Promise<void> {
-      await setLease(prisma, claim, KEY_LEASE_SECONDS)
+      await prisma.$executeRaw`
+        UPDATE "IdempotencyKey" SET "leaseUntil" = clock_timestamp() + ${KEY_LEASE_SECONDS} * interval '1 second',
+          "expiresAt" = now() + ${UNUSED_DAYS} * interval '1 day'
+        WHERE "partnerId" = ${claim.partnerId} AND "portalId" = ${claim.portalId} AND "keyHash" = ${claim.keyHash}
+          AND "leaseEpoch" = ${claim.epoch} AND "importId" IS NULL`
     },
 
     /** Nothing came of the upload: the key is as if it had never been used. */
-    async release(claim: KeyClaim): Promise<void> {
-      await setLease(prisma, claim, 0)
+    async release({ partnerId, portalId, keyHash, epoch }: KeyClaim): Promise<void> {
+      await prisma.$executeRaw`
+        DELETE FROM "IdempotencyKey" WHERE "partnerId" = ${partnerId} AND "portalId" = ${portalId} AND "keyHash" = ${keyHash}
+          AND "leaseEpoch" = ${epoch} AND "importId" IS NULL`
     },
 
     /** Forgets keys that were used long ago, and those that nothing ever came of. */
     async sweep(): Promise<void> {
       await prisma.$executeRaw`
         DELETE FROM "IdempotencyKey" WHERE ("partnerId", "portalId", "keyHash") IN (
-          SELECT "partnerId", "portalId", "keyHash" FROM "IdempotencyKey"
-          WHERE "expiresAt" < now()
-             OR ("importId" IS NULL AND "leaseUntil" < now() - ${ABANDONED_AFTER_DAYS} * interval '1 day')
-          LIMIT ${SWEPT_AT_ONCE})`
+          SELECT "partnerId", "portalId", "keyHash" FROM "IdempotencyKey" WHERE "expiresAt" < now() LIMIT ${SWEPT_AT_ONCE})`
     },
   }
 }
@@ -73,11 +77,4 @@ export async function recordUse(
     WHERE "partnerId" = ${partnerId} AND "portalId" = ${portalId} AND "keyHash" = ${keyHash}
       AND "leaseEpoch" = ${epoch} AND "importId" IS NULL`
   if (used === 0) throw new AppError('idempotency_key_in_use', { retryAfterSeconds: 1 })
-}
-
-async function setLease(prisma: Database, { partnerId, portalId, keyHash, epoch }: KeyClaim, seconds: number): Promise<void> {
-  await prisma.$executeRaw`
-    UPDATE "IdempotencyKey" SET "leaseUntil" = clock_timestamp() + ${seconds} * interval '1 second'
-    WHERE "partnerId" = ${partnerId} AND "portalId" = ${portalId} AND "keyHash" = ${keyHash}
-      AND "leaseEpoch" = ${epoch} AND "importId" IS NULL`
 }

@@ -68,6 +68,9 @@ export type ImportStore = ReturnType<typeof createImportStore>
 
 /** The same bytes within so many days may have been sent by mistake. */
 const DUPLICATE_DAYS = 7
+/** Of one partner in one portal: some weeks of imports. */
+export const MAX_WAITING = 20_000
+const FULL_RETRY_SECONDS = 300
 /** HubSpot runs fewer of these at a time. */
 const LARGE_ROWS = 10_000
 /** What a row of a compressed workbook takes at least. */
@@ -101,7 +104,7 @@ export function createImportStore(prisma: Database) {
      * the start when the portal does.
      *
      * @throws {AppError} `portal_not_found`, `key_invalid`: no longer what they were when the upload began;
-     *   `idempotency_key_in_use`
+     *   `idempotency_key_in_use`, `too_many_waiting`
      */
     async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
       const { id, portalId, partnerId, keyId, request, files, findings, key } = input
@@ -115,10 +118,12 @@ export function createImportStore(prisma: Database) {
         // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
         // parked meanwhile parks it too.
         const [portal] = await tx.$queryRaw<
-          { status: string; pausedUntil: Date | null; quotaUntil: Date | null; isKeyGood: boolean }[]
+          { status: string; pausedUntil: Date | null; quotaUntil: Date | null; isKeyGood: boolean; isFull: boolean }[]
         >`
           SELECT p."status", CASE WHEN p."pausedUntil" > now() THEN p."pausedUntil" END AS "pausedUntil",
-                 CASE WHEN p."quotaUntil" > now() THEN p."quotaUntil" END AS "quotaUntil", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood"
+                 CASE WHEN p."quotaUntil" > now() THEN p."quotaUntil" END AS "quotaUntil", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood",
+                 EXISTS (SELECT 1 FROM "Import" w WHERE w."portalId" = ${portalId} AND w."partnerId" = ${partnerId}
+                         AND w."state" IN ('accepted', 'held') OFFSET ${MAX_WAITING - 1}) AS "isFull"
           FROM "ApiKey" k
           JOIN "Partner" a ON a."id" = k."partnerId"
           JOIN "Grant" g ON g."partnerId" = a."id" AND g."portalId" = ${portalId} AND g."endedAt" IS NULL
@@ -126,6 +131,11 @@ export function createImportStore(prisma: Database) {
           WHERE k."id" = ${keyId} AND a."id" = ${partnerId} FOR SHARE`
         if (!portal) throw new AppError('portal_not_found')
         if (!portal.isKeyGood) throw new AppError('key_invalid')
+        if (portal.isFull)
+          throw new AppError('too_many_waiting', {
+            detail: `${MAX_WAITING} of your imports into this portal are waiting. Send more when some have ended.`,
+            retryAfterSeconds: FULL_RETRY_SECONDS,
+          })
         const reason =
           portal.status === 'reconnect' ? 'reconnect' : portal.pausedUntil ? 'migration' : portal.quotaUntil ? 'quota' : null
         const state = reason ? 'held' : 'accepted'
@@ -137,7 +147,7 @@ export function createImportStore(prisma: Database) {
                                   "findingErrors", "findingWarnings", "contentHash", "rows", "isLarge", "possibleDuplicateOf")
             VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${state}, ${reason},
                     coalesce(greatest(${portal.pausedUntil}::timestamptz, ${portal.quotaUntil}::timestamptz), clock_timestamp()),
-                    ${counts.errors}, ${counts.warnings}, ${contentHash}, ${rowsOf(files)}, ${files.some(isLarge)}, (
+                    ${counts.errors}, ${counts.warnings}, ${contentHash}, ${rowsOf(files)}, ${isLarge(files)}, (
                       SELECT d."id" FROM "Import" d
                       WHERE d."portalId" = ${portalId} AND d."partnerId" = ${partnerId} AND d."contentHash" = ${contentHash}
                         AND d."createdAt" > now() - ${DUPLICATE_DAYS} * interval '1 day'
@@ -283,8 +293,8 @@ function rowsOf(files: StoredImportFile[]): number | null {
 }
 
 /** Of a workbook only the size is known: what could hold so many rows counts as if it did. */
-function isLarge({ rows, bytes }: StoredImportFile): boolean {
-  return (rows ?? bytes / LEAST_BYTES_A_ROW) > LARGE_ROWS
+function isLarge(files: StoredImportFile[]): boolean {
+  return files.reduce((sum, { rows, bytes }) => sum + (rows ?? bytes / LEAST_BYTES_A_ROW), 0) > LARGE_ROWS
 }
 
 /** One line of an import's history. */

@@ -59,6 +59,6 @@ export const reconcilePortalJob = job({
   name: 'reconcile-portal',
   payload: PortalPayload,
   oneAtATime,
-  concurrency: 2,
-  expiresAfterSeconds: 10 * 60,
+  concurrency: 6,
+  expiresAfterSeconds: 60 * 60,
 })

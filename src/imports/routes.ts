@@ -17,7 +17,7 @@ import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './ide
 import type { IdempotencyStore } from './idempotency-store.js'
 import { type Import, type ImportStore, type Owner, sumCounters } from './import-store.js'
 import { cancelImport, createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
-import type { Place, TurnStore } from './submission/turn-store.js'
+import type { QueuePlace, TurnStore } from './submission/turn-store.js'
 
 type Deps = {
   config: Pick<Config, 'maxUploadBytes' | 'publicUrl'>
@@ -39,13 +39,14 @@ export function importRoutes(deps: Deps): Router {
   async function viewAll(made: Import[]): Promise<ImportView[]> {
     const waiting = made.filter(({ state }) => state === 'accepted' || state === 'held')
     const [first] = waiting
-    const places =
-      first &&
-      (await deps.turns.findPlaces(
-        first.portalId,
-        waiting.map(({ id }) => id),
-      ))
+    const ids = waiting.map(({ id }) => id)
+    const places = first && (await deps.turns.findPlaces(first.portalId, ids).catch(tell))
     return made.map((one) => toView(one, places?.get(one.id), deps.config.publicUrl))
+  }
+
+  /** An import is told without its place sooner than not at all: its sender would send it again. */
+  function tell(error: unknown): undefined {
+    deps.log.warn({ err: error }, 'places in a queue could not be found out')
   }
 
   async function view(made: Import): Promise<ImportView> {
@@ -72,6 +73,7 @@ export function importRoutes(deps: Deps): Router {
         return { ...stored, rows: counter.rows() }
       },
       remove: ({ storeKey }) => deps.files.remove(storeKey),
+      senderOf: (res) => callerOf(res).partnerId,
       maxBytes: deps.config.maxUploadBytes,
       fileField: 'files',
       textField: 'importRequest',
@@ -129,7 +131,7 @@ export function importRoutes(deps: Deps): Router {
   return router
 }
 
-function toView({ id, portalId, files, parts, ...made }: Import, queue: Place | undefined, publicUrl: string): ImportView {
+function toView({ id, portalId, files, parts, ...made }: Import, queue: QueuePlace | undefined, publicUrl: string): ImportView {
   const self = `${publicUrl}/v1/portals/${portalId}/imports/${id}`
   return {
     ...made,

@@ -17,7 +17,7 @@ type Deps = {
   hubspot: Pick<HubSpot, 'accountDetails'>
   tokens: Pick<TokenStore, 'connect'>
   alarms: Pick<AlarmStore, 'raise' | 'end'>
-  turns: Pick<TurnStore, 'releaseHeld'>
+  turns: Pick<TurnStore, 'releaseReady'>
   queue: Pick<Queue, 'enqueue'>
   log: Log
 }

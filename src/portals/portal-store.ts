@@ -197,7 +197,10 @@ export function createPortalStore(prisma: Database) {
         const erased = await tx.$executeRaw`
           UPDATE "Portal" SET "erasedAt" = now(), "hubDomain" = NULL, "scopes" = '{}', "missingScopes" = '{}'
           WHERE "id" = ${portalId} AND "status" = 'disconnected' AND "erasedAt" IS NULL AND "disconnectedAt" = ${disconnectedAt}`
-        if (erased > 0) await recordAudit(tx, { actor: 'importal', action: 'portal_erased', portalId, detail: receipt })
+        if (erased === 0) return
+        await tx.turn.deleteMany({ where: { portalId } })
+        await tx.callBudget.deleteMany({ where: { portalId } })
+        await recordAudit(tx, { actor: 'importal', action: 'portal_erased', portalId, detail: receipt })
       })
     },
   }

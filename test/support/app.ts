@@ -11,7 +11,7 @@ import { createApp } from '../../src/app.js'
 import { type Config, parseConfig } from '../../src/config.js'
 import { createDeps, type Deps } from '../../src/deps.js'
 import { createHttpServer } from '../../src/http/server.js'
-import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep } from '../../src/jobs.js'
+import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep, sweepFiles } from '../../src/jobs.js'
 import { createLog } from '../../src/log.js'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.js'
 import { recordHandedOut, secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from './canaries.js'
@@ -71,7 +71,10 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     databaseUrl: database.url,
     filesFolder: join(folder, 'files'),
     startWork: () => deps.queue.work(jobHandlers(deps.forJobs)),
-    sweep: () => sweep(deps.forJobs).then(() => listenToHubSpot(deps.forJobs)),
+    sweep: async () => {
+      for (const act of [sweep, sweepFiles, listenToHubSpot])
+        await act(deps.forJobs).catch((error: unknown) => deps.log.error({ err: error }, 'sweep failed'))
+    },
     query,
     /** What the app has logged, line by line. */
     logged,

@@ -12,15 +12,6 @@ ADD COLUMN "rows" INTEGER,
 ADD COLUMN "isLarge" BOOLEAN NOT NULL DEFAULT false,
 ADD COLUMN "cancelAt" TIMESTAMPTZ(3);
 
--- CreateIndex
-CREATE INDEX "Import_portalId_partnerId_state_createdAt_idx" ON "Import"("portalId", "partnerId", "state", "createdAt");
-
--- CreateIndex
-CREATE INDEX "Import_portalId_partnerId_contentHash_idx" ON "Import"("portalId", "partnerId", "contentHash");
-
--- CreateIndex
-CREATE INDEX "Import_portalId_startedAt_idx" ON "Import"("portalId", "startedAt");
-
 -- CreateTable
 CREATE TABLE "Turn" (
     "portalId" TEXT NOT NULL,
@@ -29,10 +20,6 @@ CREATE TABLE "Turn" (
 
     CONSTRAINT "Turn_pkey" PRIMARY KEY ("portalId", "partnerId")
 );
-
--- What waits already takes its turn as well.
-INSERT INTO "Turn" ("portalId", "partnerId", "lastAt")
-SELECT "portalId", coalesce("partnerId", ''), coalesce(max("startedAt"), min("createdAt")) FROM "Import" GROUP BY 1, 2;
 
 -- CreateTable
 CREATE TABLE "CallBudget" (

@@ -5,6 +5,8 @@ import type { Unerased } from '../../portals/portal-store.js'
 export type KeptFile = { id: string; storeKey: string; bytes: number }
 
 const ENDED = ['done', 'failed', 'canceled', 'needs_review']
+/** One that a person must look at may still be followed, to its end at HubSpot. */
+const HAS_ENDED = { state: { in: ENDED }, OR: [{ state: { not: 'needs_review' } }, { pollAt: null }] }
 /** Problems, and kinds of events, that are told in HubSpot's words. */
 const QUOTING = ['hubspot_refused', 'scope_missing']
 const TOLD = ['held', 'failed']
@@ -42,7 +44,7 @@ export function createErasureStore(prisma: Database) {
     /** Imports that are flagged and have ended. */
     async listFlagged(limit: number): Promise<string[]> {
       const rows = await prisma.import.findMany({
-        where: { eraseAtEnd: true, state: { in: ENDED } },
+        where: { eraseAtEnd: true, ...HAS_ENDED },
         orderBy: { id: 'asc' },
         take: limit,
         select: { id: true },
@@ -52,7 +54,7 @@ export function createErasureStore(prisma: Database) {
 
     /** Nothing of a flagged import is left to erase. */
     async recordErased(importId: string): Promise<void> {
-      await prisma.import.updateMany({ where: { id: importId, state: { in: ENDED } }, data: { eraseAtEnd: false } })
+      await prisma.import.updateMany({ where: { id: importId, ...HAS_ENDED }, data: { eraseAtEnd: false } })
     },
 
     async listFilesOfImport(importId: string): Promise<KeptFile[]> {

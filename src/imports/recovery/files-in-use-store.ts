@@ -15,12 +15,18 @@ export function createFilesInUseStore(prisma: Database) {
       return new Set(rows.flatMap(({ storeKey }) => storeKey ?? []))
     },
 
-    /** Files of imports that are still to be sent, after this one. */
-    async listWaiting(afterId: string, limit: number): Promise<{ id: string; importId: string; storeKey: string }[]> {
-      return prisma.$queryRaw<{ id: string; importId: string; storeKey: string }[]>`
-        SELECT f."id", f."importId", f."storeKey" FROM "ImportFile" f JOIN "Import" i ON i."id" = f."importId"
-        WHERE f."id" > ${afterId} AND f."storeKey" IS NOT NULL AND i."state" IN ('accepted', 'held')
-        ORDER BY f."id" LIMIT ${limit}`
+    /** Up to `limit` imports that are still to be sent, after this one, with where their files are. */
+    async listWaiting(afterId: string, limit: number): Promise<{ importId: string; storeKeys: string[] }[]> {
+      return prisma.$queryRaw<{ importId: string; storeKeys: string[] }[]>`
+        WITH waiting AS MATERIALIZED (
+          (SELECT "id" FROM "Import" WHERE "state" = 'accepted' AND "id" > ${afterId} ORDER BY "id" LIMIT ${limit})
+          UNION ALL
+          (SELECT "id" FROM "Import" WHERE "state" = 'held' AND "id" > ${afterId} ORDER BY "id" LIMIT ${limit})
+          ORDER BY 1 LIMIT ${limit}
+        )
+        SELECT w."id" AS "importId", ARRAY(
+                 SELECT f."storeKey" FROM "ImportFile" f WHERE f."importId" = w."id" AND f."storeKey" IS NOT NULL) AS "storeKeys"
+        FROM waiting w ORDER BY 1`
     },
 
     /** A file of an import that is still to be sent is gone: a person must look at it. */

@@ -10,6 +10,8 @@ export type Overdue = { state: string; imports: number; portals: number; oldestH
 const RUNNING_HOURS = 24
 /** An answer that was lost is found, or sent again, within the window; twice that, and an hour, is too long. */
 const LOST_HOURS = 1
+/** By then an hour and a half has gone by. */
+const TRIES = 25
 /** A portal in whose queue nothing has started for so long, though it may. */
 const QUEUE_HOURS = 1
 
@@ -34,6 +36,7 @@ export function createOverdueStore(prisma: Database) {
         WHERE (i."state" IN ('submitted', 'processing') AND i."startedAt" < now() - ${RUNNING_HOURS} * interval '1 hour')
            OR (i."state" = 'ambiguous'
                AND i."startedAt" < now() - 2 * ${windowSeconds} * interval '1 second' - ${LOST_HOURS} * interval '1 hour')
+           OR (i."state" = 'accepted' AND i."attempts" > ${TRIES})
            OR (i."state" = 'accepted' AND i."nextAttemptAt" < now() - ${QUEUE_HOURS} * interval '1 hour' AND NOT EXISTS (
                  SELECT 1 FROM "Turn" t WHERE t."portalId" = i."portalId" AND t."lastAt" > now() - ${QUEUE_HOURS} * interval '1 hour'))
         GROUP BY 1 ORDER BY 1`

@@ -11,7 +11,7 @@ const STALLED_SECONDS = 15
 
 type Deps = {
   submissions: Pick<SubmissionStore, 'recoverExpired' | 'listStalled'>
-  turns: Pick<TurnStore, 'holdUnready' | 'releaseConnected'>
+  turns: Pick<TurnStore, 'holdUnready' | 'releaseReady'>
   disconnections: Pick<DisconnectionStore, 'cancelWaiting'>
   portals: Pick<PortalStore, 'listUnerased'>
   queue: Pick<Queue, 'enqueue'>
@@ -20,19 +20,24 @@ type Deps = {
 
 const JOBS = { advance: advancePortalJob, track: trackPortalJob, reconcile: reconcilePortalJob }
 
-/**
- * Takes up what dead processes left: expired claims, and imports that nobody moves any more. Run again and
- * again, on every worker, for as long as it lives: a start-up step would miss what dies later.
- */
-export async function recoverImports({ submissions, turns, disconnections, portals, queue, log }: Deps): Promise<void> {
+/** Takes back the claims of dead processes. */
+export async function recoverClaims({ submissions, queue, log }: Deps): Promise<void> {
   for (const { portalId, state } of await submissions.recoverExpired()) {
     log.warn({ portalId, state }, 'took over an import from a process that stopped')
     await queue.enqueue(state === 'ambiguous' ? reconcilePortalJob : advancePortalJob, { portalId })
   }
+}
+
+/** Goes on with disconnections that nobody is about any more. */
+export async function recoverDisconnections({ disconnections, portals, queue }: Deps): Promise<void> {
   await disconnections.cancelWaiting()
   for (const { portalId, seconds } of await portals.listUnerased())
     if (seconds > STALLED_SECONDS) await queue.enqueue(disconnectPortalJob, { portalId })
+}
+
+/** Parks and releases what waits, and nudges what should have moved by now. */
+export async function moveWaiting({ submissions, turns, queue }: Deps): Promise<void> {
   await turns.holdUnready()
-  await turns.releaseConnected()
+  for (const portalId of await turns.releaseReady()) await queue.enqueue(advancePortalJob, { portalId })
   for (const { portalId, kind } of await submissions.listStalled()) await queue.enqueue(JOBS[kind], { portalId })
 }

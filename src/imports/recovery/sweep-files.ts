@@ -6,7 +6,7 @@ import type { FilesInUseStore } from './files-in-use-store.js'
 const UNFINISHED_MS = 10 * 60_000
 /** An upload's last bytes are stored moments before its import is: what is older and has no import never gets one. */
 const ORPHAN_MS = 60 * 60_000
-const FILES_A_SWEEP = 500
+const IMPORTS_A_SWEEP = 500
 
 type Deps = {
   files: Pick<FileStore, 'sweepUnfinished' | 'sweepOrphans' | 'has' | 'check'>
@@ -27,12 +27,14 @@ export function createFileSweep({ files, filesInUse, log }: Deps): () => Promise
     const orphans = await files.sweepOrphans(ORPHAN_MS, filesInUse.findKept)
     if (unfinished + orphans > 0) log.warn({ unfinished, orphans }, 'removed what interrupted uploads had left')
 
-    const waiting = await filesInUse.listWaiting(seenUntil, FILES_A_SWEEP)
-    seenUntil = waiting.length < FILES_A_SWEEP ? '' : (waiting.at(-1)?.id ?? '')
-    for (const { importId, storeKey } of waiting) {
-      if (await files.has(storeKey)) continue
-      await filesInUse.recordLost(importId)
-      log.error({ importId, storeKey }, 'the stored file of an import is gone')
+    const waiting = await filesInUse.listWaiting(seenUntil, IMPORTS_A_SWEEP)
+    seenUntil = waiting.length < IMPORTS_A_SWEEP ? '' : (waiting.at(-1)?.importId ?? '')
+    for (const { importId, storeKeys } of waiting) {
+      for (const storeKey of storeKeys) {
+        if (await files.has(storeKey)) continue
+        await filesInUse.recordLost(importId)
+        log.error({ importId, storeKey }, 'the stored file of an import is gone')
+      }
     }
   }
 }

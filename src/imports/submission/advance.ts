@@ -5,15 +5,16 @@ import type { Claim } from './submission-store.js'
 import { type SubmitDeps, submitImport } from './submit.js'
 import type { TurnStore } from './turn-store.js'
 
-type Deps = SubmitDeps & { turns: Pick<TurnStore, 'claimNext'>; lanes: Pick<Lanes, 'room' | 'start'> }
+type Deps = SubmitDeps & { turns: Pick<TurnStore, 'claimNext'>; lanes: Pick<Lanes, 'start'> }
 
 /** A portal's turn: starts the imports that are next, for as long as the portal's budget and this process have room. */
 export async function advancePortal(deps: Deps, portalId: string): Promise<void> {
-  while (await deps.lanes.room()) {
-    const claim = await deps.turns.claimNext(portalId)
-    if (!claim) return
-    deps.lanes.start((signal) => submitInLane(deps, portalId, claim, signal))
-  }
+  const startNext = () =>
+    deps.lanes.start(async () => {
+      const claim = await deps.turns.claimNext(portalId)
+      return claim && ((signal) => submitInLane(deps, portalId, claim, signal))
+    })
+  while (await startNext());
 }
 
 /** A claim whose submission fails in a way that nobody foresaw runs out, and is taken over like that of a dead process. */
@@ -31,9 +32,9 @@ async function submitInLane(deps: Deps, portalId: string, claim: Claim, signal: 
 
 /** What waited for the portal to be connected again goes on by itself. */
 export async function resumeImports(
-  { turns, queue }: { turns: Pick<TurnStore, 'releaseHeld'>; queue: Pick<Queue, 'enqueue'> },
+  { turns, queue }: { turns: Pick<TurnStore, 'releaseReady'>; queue: Pick<Queue, 'enqueue'> },
   portalId: string,
 ): Promise<void> {
-  await turns.releaseHeld(portalId, ['reconnect', 'scope'])
+  await turns.releaseReady(portalId)
   await queue.enqueue(advancePortalJob, { portalId })
 }

@@ -1,5 +1,5 @@
 /** So many files are on their way to HubSpot at a time, per process: slow portals must not hold up the others. */
-const MAX_UPLOADS = 64
+const MAX_UPLOADS = 128
 
 export type Lanes = ReturnType<typeof createLanes>
 
@@ -10,16 +10,23 @@ export function createLanes() {
   let isOpen = true
 
   return {
-    /** Resolves when another one may be started; false once there are to be no more. */
-    async room(): Promise<boolean> {
+    /**
+     * Waits for room, asks `claim` for the next one and starts it; false when there is none, or none is wanted any more. It
+     * sees to its own failures; the signal tells it to give up.
+     */
+    async start(claim: () => Promise<((signal: AbortSignal) => Promise<void>) | undefined>): Promise<boolean> {
       while (running.size >= MAX_UPLOADS) await Promise.race(running)
-      return isOpen
-    },
-
-    /** Starts one, which sees to its own failures; the signal tells it to give up. */
-    start(upload: (signal: AbortSignal) => Promise<void>): void {
-      const one = upload(givingUp.signal).finally(() => running.delete(one))
+      if (!isOpen) return false
+      const claiming = claim()
+      // In the set from the claim on: whoever waits for the last must not miss one that is just being claimed.
+      const one = claiming
+        .then(
+          (upload) => upload?.(givingUp.signal),
+          () => undefined,
+        )
+        .finally(() => running.delete(one))
       running.add(one)
+      return (await claiming) !== undefined
     },
 
     /** Starts no more, waits up to `graceMs` for those that run, and then tells them to give up. */

@@ -8,7 +8,7 @@ export type Claim = { importId: string; partId: string; epoch: number; attempts:
 
 /** What becomes of a claimed import that HubSpot certainly has not got. */
 export type Settlement =
-  | { state: 'accepted'; afterSeconds: number; why: string }
+  | { state: 'accepted'; afterSeconds: number; why: string; problem?: Problem }
   | { state: 'held'; reason: HeldReason; afterSeconds: number; why: string; problem?: Problem }
   | { state: 'failed' | 'needs_review'; problem: Problem }
 
@@ -74,19 +74,22 @@ export function createSubmissionStore(prisma: Database) {
     async settle({ importId, partId, epoch }: Claim, settlement: Settlement): Promise<void> {
       const { state } = settlement
       const waits = 'why' in settlement ? settlement : undefined
-      const problem = settlement.state === 'accepted' || !settlement.problem ? null : JSON.stringify(settlement.problem)
+      const problem = settlement.problem ? JSON.stringify(settlement.problem) : null
       await prisma.$transaction(async (tx) => {
-        const own = await tx.$executeRaw`
-          UPDATE "Import" SET "state" = ${state}, "reason" = ${'reason' in settlement ? settlement.reason : null},
-            "problem" = ${problem}::jsonb, "leaseUntil" = NULL, "updatedAt" = now(),
+        // What its sender wants stopped by now is not kept for another try.
+        const [own] = await tx.$queryRaw<{ state: string }[]>`
+          UPDATE "Import" SET "leaseUntil" = NULL, "updatedAt" = now(),
+            "state" = CASE WHEN "cancelAt" IS NOT NULL AND ${state} IN ('accepted', 'held') THEN 'canceled' ELSE ${state} END,
+            "reason" = CASE WHEN "cancelAt" IS NULL THEN ${'reason' in settlement ? settlement.reason : null} END,
+            "problem" = CASE WHEN "cancelAt" IS NULL OR ${state} = 'failed' THEN ${problem}::jsonb END,
             "nextAttemptAt" = now() + ${waits?.afterSeconds ?? 0} * interval '1 second',
-            "finishedAt" = CASE WHEN ${state} = 'failed' THEN now() END
-          WHERE "id" = ${importId} AND "state" = 'submitting' AND "leaseEpoch" = ${epoch}`
-        if (own === 0) return
+            "finishedAt" = CASE WHEN "cancelAt" IS NOT NULL OR ${state} = 'failed' THEN now() END
+          WHERE "id" = ${importId} AND "state" = 'submitting' AND "leaseEpoch" = ${epoch} RETURNING "state"`
+        if (!own) return
         await tx.$executeRaw`UPDATE "ImportPart" SET "committedAt" = NULL WHERE "id" = ${partId}`
-        const reason = 'reason' in settlement ? { reason: settlement.reason } : {}
+        const reason = 'reason' in settlement && own.state === 'held' ? { reason: settlement.reason } : {}
         const why = { why: 'why' in settlement ? settlement.why : settlement.problem.code }
-        await recordEvent(tx, importId, state, { ...reason, ...why })
+        await recordEvent(tx, importId, own.state, { ...reason, ...why })
       })
     },
 
@@ -134,13 +137,15 @@ export function createSubmissionStore(prisma: Database) {
     /** Portals with something that should have moved by now, for whatever reason nobody was told to move it. */
     async listStalled(): Promise<{ portalId: string; kind: 'advance' | 'track' | 'reconcile' }[]> {
       return prisma.$queryRaw<{ portalId: string; kind: 'advance' | 'track' | 'reconcile' }[]>`
-        SELECT DISTINCT i."portalId", CASE WHEN i."state" IN ('submitted', 'processing') THEN 'track'
-                                           WHEN i."state" = 'ambiguous' THEN 'reconcile' ELSE 'advance' END AS kind
+        SELECT i."portalId", CASE WHEN i."state" IN ('submitted', 'processing') THEN 'track'
+                                  WHEN i."state" = 'ambiguous' THEN 'reconcile' ELSE 'advance' END AS kind
         FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId" AND p."status" = 'connected'
-        WHERE (i."state" IN ('submitted', 'processing', 'ambiguous') AND coalesce(i."pollAt", i."updatedAt") < now() - interval '15 seconds')
-           OR ((i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('scope', 'quota', 'migration', 'busy')))
-               AND i."nextAttemptAt" < now() - interval '15 seconds')
-        LIMIT 1000`
+        WHERE (i."state" IN ('submitted', 'processing', 'ambiguous') AND i."pollAt" < now() - interval '15 seconds')
+           OR (i."state" IN ('accepted', 'held') AND coalesce(i."reason" <> 'reconnect', true)
+               AND i."nextAttemptAt" < now() - interval '15 seconds' AND p."matchingSince" IS NULL
+               AND coalesce(p."pausedUntil" <= now(), true) AND coalesce(p."quotaUntil" <= now(), true))
+        -- At random, so that none is always behind the thousand.
+        GROUP BY 1, 2 ORDER BY random() LIMIT 1000`
     },
   }
 }

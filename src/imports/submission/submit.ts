@@ -17,6 +17,8 @@ import type { TurnStore } from './turn-store.js'
 
 const MAX_BACKOFF_SECONDS = 300
 const RECONCILE_AFTER_SECONDS = 1
+/** From so many tries on, an import says why it has not been sent. */
+const TOLD_AFTER_ATTEMPTS = 4
 /** A process that was paused for longer, between the check and the last bytes, may have been overtaken. */
 const COMMIT_GOOD_FOR_MS = (LEASE_SECONDS * 1_000) / 2
 
@@ -72,7 +74,7 @@ export async function submitImport(deps: SubmitDeps, claim: Claim, signal: Abort
       const settlement = toSettlement(await withWait(deps, made, outcome), claim.attempts)
       await submissions.settle(claim, settlement)
       await tellPortal(deps, portalId, outcome)
-      if (settlement.state === 'held') await deps.turns.holdUnready()
+      if (settlement.state === 'held') await deps.turns.holdUnready(portalId)
       log.warn({ ...fields, ...settlement }, 'not submitted')
       return { freesSlotAfterSeconds: 'afterSeconds' in settlement ? settlement.afterSeconds : 0 }
     }
@@ -200,7 +202,14 @@ function toSettlement(outcome: Certain<number>, attempts: number): Settlement {
     }
     case 'retry': {
       const backoff = Math.min(2 ** Math.min(attempts, 16), MAX_BACKOFF_SECONDS) * (0.5 + Math.random() / 2)
-      return { state: 'accepted', afterSeconds: Math.ceil(Math.max(outcome.afterSeconds, backoff)), why: outcome.why }
+      const again = {
+        state: 'accepted',
+        afterSeconds: Math.ceil(Math.max(outcome.afterSeconds, backoff)),
+        why: outcome.why,
+      } as const
+      if (attempts < TOLD_AFTER_ATTEMPTS) return again
+      const detail = `Not sent yet after ${attempts} tries (${outcome.why}). It goes on by itself.`
+      return { ...again, problem: { code: 'submission_delayed', detail, correlationId: null } }
     }
   }
 }

@@ -13,6 +13,10 @@ const QUOTA_KNOWN_HOURS = 24
 const [QUOTA_WAIT_MIN_SECONDS, QUOTA_WAIT_MAX_SECONDS] = [60, 3_600]
 /** Reasons that pass by themselves, or are tried again by and by. */
 const TIMED: HeldReason[] = ['scope', 'quota', 'migration', 'busy']
+/** Those that somebody must do something about. */
+const UNTIMED: HeldReason[] = ['reconnect', 'scope']
+/** A statement must end in time, however much waits. */
+const MOVED_AT_ONCE = 2_000
 /** How long an import takes, where none has ended yet. */
 const USUAL_SECONDS = 60
 
@@ -22,12 +26,11 @@ type Budget = {
   large: number
   importsLeft: number | null
   rowsLeft: number | null
-  /** Whether there are held imports whose time has come. */
-  hasDue: boolean
+  rowsPerDay: number | null
 }
 
 /** Where an import stands in its portal's queue, from 1, and when it will probably be its turn. */
-export type Place = { position: number; estimatedStartAt: Date }
+export type QueuePlace = { position: number; estimatedStartAt: Date }
 
 export type TurnStore = ReturnType<typeof createTurnStore>
 
@@ -40,14 +43,13 @@ export function createTurnStore(prisma: Database) {
      */
     async claimNext(portalId: string): Promise<Claim | undefined> {
       return prisma.$transaction(async (tx) => {
-        await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`claim ${portalId}`}, 0))`
+        await lockClaims(tx, portalId)
         const budget = await readBudget(tx, portalId)
         if (!budget || budget.running >= MAX_RUNNING) return undefined
         if (budget.importsLeft !== null && budget.importsLeft <= 0) {
           await waitForQuota(tx, portalId, await quotaWait(tx, portalId))
           return undefined
         }
-        if (budget.hasDue) await releaseDue(tx, portalId)
         const claim = await claimReady(tx, portalId, budget)
         if (!claim && budget.rowsLeft !== null) await holdTooLong(tx, portalId, budget.rowsLeft)
         return claim
@@ -69,57 +71,79 @@ export function createTurnStore(prisma: Database) {
       })
     },
 
-    /** Parks whatever is ready in portals that are not: they wait for a reconnect, a quota, or for HubSpot to have moved them. */
-    async holdUnready(): Promise<void> {
+    /**
+     * Parks what is ready in portals that are not, or in one of them: it waits for a reconnect, a quota, or for HubSpot to
+     * have moved them. So many at once; the rest next time.
+     */
+    async holdUnready(portalId: string | null = null): Promise<void> {
       await prisma.$executeRaw`
         WITH parked AS (
           UPDATE "Import" i SET "state" = 'held', "updatedAt" = now(),
             "reason" = CASE WHEN p."status" = 'reconnect' THEN 'reconnect' WHEN p."pausedUntil" > now() THEN 'migration' ELSE 'quota' END,
             "nextAttemptAt" = greatest(i."nextAttemptAt", p."pausedUntil", p."quotaUntil")
-          FROM "Portal" p
-          WHERE p."id" = i."portalId" AND i."state" = 'accepted' AND (p."status" = 'reconnect'
-            OR (p."status" = 'connected' AND (p."pausedUntil" > now() OR p."quotaUntil" > now())))
+          FROM "Portal" p WHERE p."id" = i."portalId" AND i."state" = 'accepted' AND i."id" IN (
+            SELECT i."id" FROM "Portal" p JOIN "Import" i ON i."portalId" = p."id" AND i."state" = 'accepted'
+            WHERE p."id" = coalesce(${portalId}, p."id") AND (p."status" = 'reconnect'
+              OR (p."status" = 'connected' AND (p."pausedUntil" > now() OR p."quotaUntil" > now())))
+            LIMIT ${MOVED_AT_ONCE} FOR UPDATE OF i SKIP LOCKED)
           RETURNING i."id", i."reason"
         )
         INSERT INTO "ImportEvent" ("importId", "type", "detail") SELECT "id", 'held', jsonb_build_object('reason', "reason") FROM parked`
     },
 
-    /** Makes held imports of the portal ready again; resolves to how many. */
-    async releaseHeld(portalId: string, reasons: HeldReason[]): Promise<number> {
-      return prisma.$executeRaw`
-        UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "problem" = NULL, "nextAttemptAt" = now(), "updatedAt" = now()
-        WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" = ANY(${reasons})`
-    },
-
-    /** Releases what was parked while its portal was just being connected again. */
-    async releaseConnected(): Promise<void> {
-      await prisma.$executeRaw`
-        UPDATE "Import" i SET "state" = 'accepted', "reason" = NULL, "nextAttemptAt" = now() - interval '1 minute', "updatedAt" = now()
-        FROM "Portal" p
-        WHERE p."id" = i."portalId" AND p."status" = 'connected' AND i."state" = 'held' AND i."reason" = 'reconnect'`
+    /**
+     * Makes ready again what waited for its portal to be connected or to have all permissions, and what waited for a time
+     * that has come. So many at once; the rest next time. Resolves to the portals that something was released in.
+     */
+    async releaseReady(portalId: string | null = null): Promise<string[]> {
+      const rows = await prisma.$queryRaw<{ portalId: string }[]>`
+        WITH released AS (
+          UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "problem" = NULL, "nextAttemptAt" = now(), "updatedAt" = now()
+          WHERE "state" = 'held' AND "id" IN (
+            SELECT i."id" FROM "Portal" p JOIN "Import" i ON i."portalId" = p."id" AND i."state" = 'held'
+            WHERE p."id" = coalesce(${portalId}, p."id") AND p."status" = 'connected'
+              AND coalesce(p."pausedUntil" <= now(), true) AND coalesce(p."quotaUntil" <= now(), true)
+              AND (i."reason" = 'reconnect' OR (i."reason" = 'scope' AND p."missingScopes" = '{}')
+                OR (i."reason" = ANY(${TIMED}) AND i."nextAttemptAt" <= now()))
+            LIMIT ${MOVED_AT_ONCE} FOR UPDATE OF i SKIP LOCKED)
+          RETURNING "id", "portalId"
+        ), event AS (
+          INSERT INTO "ImportEvent" ("importId", "type") SELECT "id", 'accepted' FROM released
+        )
+        SELECT DISTINCT "portalId" FROM released`
+      return rows.map((row) => row.portalId)
     },
 
     /** The places of those of a portal's imports that wait for nothing but their turn, or for a time that will come. */
-    async findPlaces(portalId: string, importIds: string[]): Promise<Map<string, Place>> {
+    async findPlaces(portalId: string, importIds: string[]): Promise<Map<string, QueuePlace>> {
       const rows = await prisma.$queryRaw<(Pace & { id: string; position: number; readyInSeconds: number })[]>`
-        WITH waiting AS (
-          SELECT i."id", i."createdAt", i."nextAttemptAt", coalesce(i."partnerId", '') AS "partnerId",
-                 row_number() OVER (PARTITION BY i."partnerId" ORDER BY i."createdAt", i."id") AS nth
-          FROM "Import" i
-          WHERE i."portalId" = ${portalId} AND (i."state" = 'accepted' OR (i."state" = 'held' AND i."reason" IN ('quota', 'migration', 'busy')))
-        ), places AS (
-          SELECT w.*, row_number() OVER (ORDER BY w.nth, t."lastAt" NULLS FIRST, w."createdAt", w."id")::int AS position
-          FROM waiting w LEFT JOIN "Turn" t ON t."portalId" = ${portalId} AND t."partnerId" = w."partnerId"
+        WITH queue AS (
+          SELECT i."partnerId", count(*)::int AS length FROM "Import" i
+          WHERE i."portalId" = ${portalId} AND i."state" IN ('accepted', 'held') AND coalesce(i."reason" <> ALL(${UNTIMED}), true)
+          GROUP BY 1
+        ), sought AS (
+          SELECT i."id", i."nextAttemptAt", i."partnerId", t."lastAt", (
+                   SELECT count(*)::int FROM "Import" b
+                   WHERE b."portalId" = i."portalId" AND b."partnerId" = i."partnerId" AND b."state" IN ('accepted', 'held')
+                     AND coalesce(b."reason" <> ALL(${UNTIMED}), true) AND (b."createdAt", b."id") <= (i."createdAt", i."id")) AS nth
+          FROM "Import" i JOIN "Turn" t ON t."portalId" = i."portalId" AND t."partnerId" = i."partnerId"
+          WHERE i."portalId" = ${portalId} AND i."id" = ANY(${importIds}) AND i."state" IN ('accepted', 'held')
+            AND coalesce(i."reason" <> ALL(${UNTIMED}), true)
         ), pace AS (
           SELECT avg(extract(epoch FROM "finishedAt" - "startedAt"))::float8 AS "averageSeconds" FROM (
             SELECT "finishedAt", "startedAt" FROM "Import"
             WHERE "portalId" = ${portalId} AND "state" = 'done' ORDER BY "createdAt" DESC LIMIT 20) latest
         )
-        SELECT places."id", places.position, pace."averageSeconds", clock_timestamp() AS now,
+        -- In each round every partner gets one, in the order of their last turns.
+        SELECT s."id", (s.nth + coalesce((
+                 SELECT sum(least(q.length, s.nth - CASE WHEN (t."lastAt", t."partnerId") < (s."lastAt", s."partnerId") THEN 0 ELSE 1 END))
+                 FROM queue q JOIN "Turn" t ON t."portalId" = ${portalId} AND t."partnerId" = q."partnerId"
+                 WHERE q."partnerId" <> s."partnerId"), 0))::int AS position,
+               pace."averageSeconds", clock_timestamp() AS now,
                (SELECT count(*)::int FROM "Import" WHERE "portalId" = ${portalId} AND "state" IN ('submitting', 'submitted', 'processing')) AS running,
                extract(epoch FROM greatest(p."pausedUntil", p."quotaUntil", now()) - now())::float8 AS "blockedSeconds",
-               extract(epoch FROM greatest(places."nextAttemptAt", now()) - now())::float8 AS "readyInSeconds"
-        FROM places, pace, "Portal" p WHERE p."id" = ${portalId} AND places."id" = ANY(${importIds})`
+               extract(epoch FROM greatest(s."nextAttemptAt", now()) - now())::float8 AS "readyInSeconds"
+        FROM sought s, pace, "Portal" p WHERE p."id" = ${portalId}`
       return new Map(
         rows.map(({ id, position, readyInSeconds, now, ...pace }) => {
           const seconds = Math.max(readyInSeconds, startsInSeconds(position, pace))
@@ -128,6 +152,11 @@ export function createTurnStore(prisma: Database) {
       )
     },
   }
+}
+
+/** Whoever changes what may be claimed in a portal waits for whoever is just claiming there. */
+export async function lockClaims(tx: Transaction, portalId: string): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('claim ' || ${portalId}, 0))`
 }
 
 type Pace = { now: Date; running: number; averageSeconds: number | null; blockedSeconds: number }
@@ -142,21 +171,20 @@ export function startsInSeconds(position: number, { running, averageSeconds, blo
 async function readBudget(tx: Transaction, portalId: string): Promise<Budget | undefined> {
   const [budget] = await tx.$queryRaw<Budget[]>`
     SELECT r.running, r.large, known."importsPerDay" - day.imports AS "importsLeft",
-           (known."rowsPerDay" - day.rows)::float8 AS "rowsLeft",
-           EXISTS (SELECT 1 FROM "Import" i WHERE i."portalId" = p."id" AND i."state" = 'held' AND i."reason" = ANY(${TIMED})
-                   AND i."nextAttemptAt" <= now()) AS "hasDue"
+           (known."rowsPerDay" - day.rows)::float8 AS "rowsLeft", known."rowsPerDay"
     FROM "Portal" p
     CROSS JOIN LATERAL (
       SELECT count(*)::int AS running, (count(*) FILTER (WHERE i."isLarge"))::int AS large FROM "Import" i
       WHERE i."portalId" = p."id" AND (i."state" IN ('submitting', 'submitted', 'processing')
+        OR (i."state" = 'needs_review' AND i."pollAt" IS NOT NULL)
         OR (i."state" = 'ambiguous' AND i."startedAt" > now() - ${LOST_COUNTS_SECONDS} * interval '1 second'))
     ) r
     LEFT JOIN LATERAL (
       SELECT p."importsPerDay", p."rowsPerDay" WHERE p."quotaLearntAt" > now() - ${QUOTA_KNOWN_HOURS} * interval '1 hour'
     ) known ON true
     CROSS JOIN LATERAL (
-      SELECT count(*)::int AS imports, coalesce(sum(i."rows"), 0) AS rows FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id"
-      WHERE p."quotaLearntAt" IS NOT NULL AND i."portalId" = p."id" AND i."startedAt" > now() - interval '24 hours'
+      SELECT count(*)::int AS imports, coalesce(sum(i."rows"), 0) AS rows FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
+      WHERE (known."importsPerDay" IS NOT NULL OR known."rowsPerDay" IS NOT NULL) AND i."portalId" = p."id" AND i."startedAt" > now() - interval '24 hours'
         AND (part."hubspotImportId" IS NOT NULL OR part."committedAt" IS NOT NULL)
     ) day
     WHERE p."id" = ${portalId} AND p."status" = 'connected' AND p."matchingSince" IS NULL
@@ -164,26 +192,36 @@ async function readBudget(tx: Transaction, portalId: string): Promise<Budget | u
   return budget
 }
 
-async function claimReady(tx: Transaction, portalId: string, { large, rowsLeft }: Budget): Promise<Claim | undefined> {
+async function claimReady(
+  tx: Transaction,
+  portalId: string,
+  { large, rowsLeft, rowsPerDay }: Budget,
+): Promise<Claim | undefined> {
   const [claim] = await tx.$queryRaw<Claim[]>`
     WITH next AS (
       SELECT ready."id", t."partnerId" FROM "Turn" t
       CROSS JOIN LATERAL (
-        SELECT i."id", i."createdAt" FROM "Import" i
-        WHERE i."portalId" = t."portalId" AND i."state" = 'accepted' AND i."nextAttemptAt" <= now()
-          AND (i."partnerId" = t."partnerId" OR (t."partnerId" = '' AND i."partnerId" IS NULL))
-          AND (NOT i."isLarge" OR ${large < MAX_LARGE}) AND coalesce(coalesce(i."rows", 0) <= ${rowsLeft}::float8, true)
-        ORDER BY i."createdAt", i."id" LIMIT 1
+        -- One of each state, by the index: what waits may be tens of thousands.
+        SELECT first.* FROM unnest(ARRAY['accepted', 'held']) AS s("state") CROSS JOIN LATERAL (
+          SELECT i."id", i."createdAt" FROM "Import" i
+          WHERE i."portalId" = t."portalId" AND i."partnerId" = t."partnerId" AND i."state" = s."state"
+            AND coalesce(i."reason" = ANY(${TIMED}), true) AND i."nextAttemptAt" <= now()
+            AND (NOT i."isLarge" OR ${large < MAX_LARGE})
+            -- What is more than a whole day's is for HubSpot to refuse.
+            AND coalesce(i."rows" <= ${rowsLeft}::float8 OR i."rows" > ${rowsPerDay}::float8, true)
+          ORDER BY i."createdAt", i."id" LIMIT 1
+        ) first
+        ORDER BY first."createdAt", first."id" LIMIT 1
       ) ready
       WHERE t."portalId" = ${portalId}
       ORDER BY t."lastAt", ready."createdAt", ready."id" LIMIT 1
     ), turn AS (
       UPDATE "Turn" t SET "lastAt" = clock_timestamp() FROM next WHERE t."portalId" = ${portalId} AND t."partnerId" = next."partnerId"
     ), claimed AS (
-      UPDATE "Import" i SET "state" = 'submitting', "problem" = NULL, "attempts" = "attempts" + 1,
+      UPDATE "Import" i SET "state" = 'submitting', "reason" = NULL, "problem" = NULL, "attempts" = "attempts" + 1,
         "startedAt" = now(), "updatedAt" = now(),
         "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = now() + ${LEASE_SECONDS} * interval '1 second'
-      FROM next WHERE i."id" = next."id" AND i."state" = 'accepted'
+      FROM next WHERE i."id" = next."id" AND i."state" IN ('accepted', 'held')
       RETURNING i."id", i."leaseEpoch" AS epoch, i."attempts"
     ), event AS (
       INSERT INTO "ImportEvent" ("importId", "type", "detail")
@@ -193,13 +231,6 @@ async function claimReady(tx: Transaction, portalId: string, { large, rowsLeft }
     WHERE part."importId" = claimed."id" AND part."position" = 0
     RETURNING claimed."id" AS "importId", part."id" AS "partId", claimed.epoch, claimed."attempts"`
   return claim
-}
-
-/** The time that held imports of a ready portal were waiting for has come. */
-async function releaseDue(tx: Transaction, portalId: string): Promise<void> {
-  await tx.$executeRaw`
-    UPDATE "Import" SET "state" = 'accepted', "reason" = NULL, "updatedAt" = now()
-    WHERE "portalId" = ${portalId} AND "state" = 'held' AND "reason" = ANY(${TIMED}) AND "nextAttemptAt" <= now()`
 }
 
 async function waitForQuota(tx: Transaction, portalId: string, seconds: number): Promise<void> {
@@ -223,7 +254,7 @@ async function holdTooLong(tx: Transaction, portalId: string, rowsLeft: number):
 async function quotaWait(tx: Transaction, portalId: string): Promise<number> {
   const [oldest] = await tx.$queryRaw<{ seconds: number | null }[]>`
     SELECT extract(epoch FROM min(i."startedAt") + interval '24 hours' - now())::float8 AS seconds
-    FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id"
+    FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
     WHERE i."portalId" = ${portalId} AND i."startedAt" > now() - interval '24 hours'
       AND (part."hubspotImportId" IS NOT NULL OR part."committedAt" IS NOT NULL)`
   const seconds = Math.ceil(oldest?.seconds ?? QUOTA_WAIT_MAX_SECONDS)

@@ -38,10 +38,16 @@ export function createDuplicateStore(prisma: Database) {
           JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
           WHERE i."id" = ${importId} AND i."state" NOT IN ('accepted', 'held', 'submitting', 'ambiguous') FOR UPDATE OF i`
         if (!row) return 0
+        // Whatever its name says by now: what another import of ours follows is that one's.
+        const others = await tx.importPart.findMany({
+          where: { hubspotImportId: { in: hubspotImportIds }, importId: { not: importId } },
+          select: { hubspotImportId: true },
+        })
+        const taken = [row.followed, ...others.map(({ hubspotImportId }) => hubspotImportId)]
         return addDuplicates(
           tx,
           importId,
-          hubspotImportIds.filter((id) => id !== row.followed),
+          hubspotImportIds.filter((id) => !taken.includes(id)),
         )
       })
     },
@@ -95,7 +101,8 @@ export function createDuplicateStore(prisma: Database) {
           UNION
           SELECT "portalId", 'track' FROM "Import"
           WHERE "state" = 'needs_review' AND "pollAt" < now() - ${STALLED_SECONDS} * interval '1 second'
-        ) due JOIN "Portal" p ON p."id" = due."portalId" AND p."status" = 'connected' LIMIT 1000`
+        ) due JOIN "Portal" p ON p."id" = due."portalId" AND p."status" = 'connected'
+        ORDER BY random() LIMIT 1000`
     },
   }
 }

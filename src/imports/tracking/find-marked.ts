@@ -2,7 +2,8 @@ import { AppError } from '../../errors.js'
 import type { HubSpotImport } from '../../hubspot/answers.js'
 import { findMarks } from '../import-request.js'
 
-const MAX_PAGES = 5_000
+/** Half a million imports: a portal makes 500 a day at most. */
+const MAX_PAGES = 50_000
 /** HubSpot’s clock may be this much behind ours. */
 const CLOCKS_APART_MS = 5 * 60_000
 

@@ -160,7 +160,7 @@ const UNSENT = ['accepted', 'held', 'submitting', 'ambiguous']
 
 async function adopt({ tracking, queue }: Deps, portalId: string, ours: KnownImport, [oldest, ...others]: HubSpotImport[]) {
   if (!oldest) return false
-  return tracking.adopt(ours, oldest, others, (tx) => queue.enqueue(trackPortalJob, { portalId }, { tx }))
+  return tracking.adopt(portalId, ours, oldest, others, (tx) => queue.enqueue(trackPortalJob, { portalId }, { tx }))
 }
 
 /** What came of it, for a person. */

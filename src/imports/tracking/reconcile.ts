@@ -14,6 +14,8 @@ import type { SoughtImport, TrackingStore } from './tracking-store.js'
  */
 const CLEAN_SCANS = 3
 const UNREADABLE_RETRY_SECONDS = 30
+/** HubSpot shows a new import up to a quarter of an hour late. */
+const CONFLICT_WINDOW_SECONDS = 900
 
 type Deps = Parameters<typeof cancelDuplicates>[0] & {
   tracking: Pick<TrackingStore, 'listSought' | 'adopt' | 'recordCleanScan' | 'sendAgain' | 'postpone'>
@@ -88,7 +90,9 @@ async function adoptFound(deps: Deps, portalId: string, waiting: SoughtImport[],
       unseen.push(lost)
       continue
     }
-    const isOurs = await tracking.adopt(lost, oldest, others, (tx) => queue.enqueue(trackPortalJob, { portalId }, { tx }))
+    const isOurs = await tracking.adopt(portalId, lost, oldest, others, (tx) =>
+      queue.enqueue(trackPortalJob, { portalId }, { tx }),
+    )
     if (!isOurs) continue
     if (lost.isSentAgain) metrics.countLateDuplicates(others.length)
     log[others.length > 0 ? 'error' : 'info'](
@@ -103,8 +107,10 @@ async function waitOrSendAgain({ tracking, queue, config, log }: Deps, portalId:
   const window = config.ambiguousWindowSeconds
   const isCounted = ({ secondsSinceCleanScan }: SoughtImport) =>
     secondsSinceCleanScan === null || secondsSinceCleanScan >= window / CLEAN_SCANS
+  // What HubSpot called a conflict is not sent again: it ends without a window as well, once its list may be believed.
+  const windowOf = ({ isConflict }: SoughtImport) => (window === 0 && isConflict ? CONFLICT_WINDOW_SECONDS : window)
   const isOver = (lost: SoughtImport) =>
-    window > 0 && lost.secondsSinceCommit > window && lost.cleanScans + (isCounted(lost) ? 1 : 0) >= CLEAN_SCANS
+    windowOf(lost) > 0 && lost.secondsSinceCommit > windowOf(lost) && lost.cleanScans + (isCounted(lost) ? 1 : 0) >= CLEAN_SCANS
   for (const lost of unseen.filter(isOver)) {
     const state = await tracking.sendAgain(lost, (tx) => queue.enqueue(advancePortalJob, { portalId }, { tx }))
     if (state) log.warn({ importId: lost.id, portalId, state }, 'never appeared at HubSpot')

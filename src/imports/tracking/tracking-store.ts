@@ -2,6 +2,7 @@ import type { Database, Transaction } from '../../db/prisma.js'
 import type { HubSpotImport } from '../../hubspot/answers.js'
 import { type Counters, type Problem, recordEvent } from '../import-store.js'
 import type { ImportState } from '../schema.js'
+import { lockClaims } from '../submission/turn-store.js'
 import { addDuplicates, watchSentAgain } from './duplicate-store.js'
 import type { Sought } from './find-marked.js'
 
@@ -16,6 +17,8 @@ export type SoughtImport = LostImport &
   Sought & {
     state: ImportState
     isSentAgain: boolean
+    /** HubSpot said that something is there already. */
+    isConflict: boolean
     cleanScans: number
     secondsSinceCommit: number
     /** Null: there was none since. */
@@ -49,6 +52,7 @@ export function createTrackingStore(prisma: Database) {
       // Sent again: it may be the first try's import, made late, that is found.
       return prisma.$queryRaw<SoughtImport[]>`
         SELECT i."id", i."state", part."id" AS "partId", part."cleanScans", s."importId" IS NOT NULL AS "isSentAgain",
+               coalesce(i."problem"->>'code' = 'hubspot_refused', false) AS "isConflict",
                coalesce(CASE WHEN s."importId" IS NULL THEN part."intentAt" END, i."createdAt") AS since,
                extract(epoch FROM now() - coalesce(part."committedAt", part."intentAt", i."createdAt"))::float8 AS "secondsSinceCommit",
                CASE WHEN part."cleanScanAt" > coalesce(part."committedAt", part."intentAt", i."createdAt")
@@ -58,7 +62,8 @@ export function createTrackingStore(prisma: Database) {
         FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" AND part."position" = 0
         LEFT JOIN "SentAgain" s ON s."importId" = i."id"
         WHERE i."portalId" = ${portalId} AND i."id" IN (
-          SELECT "id" FROM "Import" WHERE "portalId" = ${portalId} AND "state" = 'ambiguous' UNION SELECT "importId" FROM "SentAgain")`
+          SELECT "id" FROM "Import" WHERE "portalId" = ${portalId} AND "state" = 'ambiguous' UNION
+          SELECT a."importId" FROM "SentAgain" a JOIN "Import" o ON o."id" = a."importId" WHERE o."portalId" = ${portalId})`
     },
 
     /**
@@ -66,6 +71,7 @@ export function createTrackingStore(prisma: Database) {
      * mark a person must look at it as well. False when it is no longer waiting, or somebody is just sending it.
      */
     async adopt(
+      portalId: string,
       { id, partId }: LostImport,
       made: HubSpotImport,
       others: HubSpotImport[],
@@ -73,8 +79,7 @@ export function createTrackingStore(prisma: Database) {
     ): Promise<boolean> {
       return prisma.$transaction(async (tx) => {
         // Whoever is just choosing what to send next must not choose this one: see claimNext.
-        await tx.$executeRaw`
-          SELECT pg_advisory_xact_lock(hashtextextended('claim ' || "portalId", 0)) FROM "Import" WHERE "id" = ${id}`
+        await lockClaims(tx, portalId)
         const own = await tx.$executeRaw`
           UPDATE "Import" SET "state" = 'submitted', "reason" = NULL, "problem" = NULL, "leaseEpoch" = "leaseEpoch" + 1,
             "leaseUntil" = NULL, "startedAt" = coalesce("startedAt", now()), "pollAt" = now(), "updatedAt" = now()
@@ -170,14 +175,15 @@ export function createTrackingStore(prisma: Database) {
         const [row] = await tx.$queryRaw<{ seconds: number }[]>`
           UPDATE "ImportPart" SET "unknownSince" = coalesce("unknownSince", now()) WHERE "id" = ${partId}
           RETURNING extract(epoch FROM now() - "unknownSince")::float8 AS seconds`
-        await tx.$executeRaw`UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second' WHERE "id" = ${id}`
+        await tx.$executeRaw`UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second' WHERE "id" = ${id} AND "pollAt" IS NOT NULL`
         return row?.seconds ?? 0
       })
     },
 
     /** Nothing was learnt; look again in `afterSeconds`. */
     async postpone(ids: string[], afterSeconds: number): Promise<void> {
-      await prisma.$executeRaw`UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second' WHERE "id" = ANY(${ids})`
+      await prisma.$executeRaw`
+        UPDATE "Import" SET "pollAt" = now() + ${afterSeconds} * interval '1 second' WHERE "id" = ANY(${ids}) AND "pollAt" IS NOT NULL`
     },
 
     /** HubSpot is done with it, one way or the other; `andThen` queues what follows in the same transaction. */

@@ -10,7 +10,8 @@ export function report({ history, violations, happened, caughtUpMs, tookMs }: Ou
     history.sent.flatMap(({ answers }) => answers.flatMap(({ status, importId }) => (status === 202 ? [importId] : []))),
   )
   const broken = (invariant: string) => violations.filter((one) => one.invariant === invariant).length
-  const recoveries = recoveriesMs(happened, history.changes).sort((a, b) => a - b)
+  const recoveries = recoveriesOf(happened, history.changes).sort((a, b) => a.ms - b.ms)
+  const worst = recoveries.at(-1)
   const seconds = (ms: number | undefined) => `${((ms ?? 0) / 1000).toFixed(1)} s`
   const figures: [string, string | number][] = [
     ['cycles', happened.length],
@@ -25,8 +26,8 @@ export function report({ history, violations, happened, caughtUpMs, tookMs }: Ou
     ['wrong portal', broken('I4')],
     ['byte mismatches', broken('I3')],
     ['invariants violated', new Set(violations.map(({ invariant }) => invariant)).size],
-    ['recovery, median', seconds(recoveries[Math.floor(recoveries.length / 2)])],
-    ['recovery, worst', seconds(recoveries.at(-1))],
+    ['recovery, median', seconds(recoveries[recoveries.length >> 1]?.ms)],
+    ['recovery, worst', worst ? `${seconds(worst.ms)} (${worst.kind}: an import that was ${worst.state})` : 'none'],
     ['all caught up after the last fault', seconds(caughtUpMs)],
     ['took', seconds(tookMs)],
   ]
@@ -48,21 +49,23 @@ function duplicates({ made }: History): number {
   return made.length - new Set(made.map(({ name }) => markedId(name))).size
 }
 
+type Recovery = { ms: number; kind: string; state: string }
+
 /**
  * Of each fault: how long after its end the last of the imports changed state that were under way when it struck, by
- * Postgres's own record.
+ * Postgres's own record. What later faults add to that counts as well.
  */
-function recoveriesMs(happened: Happened[], changes: Change[]): number[] {
+function recoveriesOf(happened: Happened[], changes: Change[]): Recovery[] {
   const last = new Map<string, Change>()
   const waits = changes.flatMap((change) => {
     const before = last.get(change.importId)
     last.set(change.importId, before && change.to === before.to ? before : change)
     const isWait = before && change.to !== before.to && UNDER_WAY.includes(before.to)
-    return isWait ? [{ from: before.at, to: change.at }] : []
+    return isWait ? [{ from: before.at, to: change.at, state: before.to }] : []
   })
-  return happened.flatMap(({ struckAt, endedAt }) => {
-    const met = waits.filter(({ from, to }) => from <= struckAt && to > struckAt)
-    return met.length > 0 ? [Math.max(0, ...met.map(({ to }) => to - endedAt))] : []
+  return happened.flatMap(({ fault: { kind }, struckAt, endedAt }) => {
+    const met = waits.filter(({ from, to }) => from <= struckAt && to > struckAt).sort((a, b) => a.to - b.to)
+    return met.slice(-1).map(({ to, state }) => ({ ms: Math.max(0, to - endedAt), kind, state }))
   })
 }
 

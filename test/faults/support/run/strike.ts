@@ -10,6 +10,8 @@ export type Struck = { hit: boolean; deaths: number; repair: () => Promise<void>
 
 /** A failpoint that nobody comes by in this time is given up; the process is killed where it is. */
 const PATIENCE_MS = 2_500
+/** Sweeps, and answers that were lost, come by less often. */
+const RECOVERY_PATIENCE_MS = 6_000
 
 type AllAtOnce = Extract<Fault, { kind: 'kill all apps' | 'kill Postgres' | 'kill all apps and Postgres' }>
 type OfPostgres = Extract<Fault, { kind: `Postgres ${string}` }>
@@ -45,7 +47,7 @@ async function strikeApp(place: Place, app: App, fault: Extract<Fault, { app: nu
       return killAt(place, app, pointOf(fault.failpoint))
     case 'kill while recovering':
       place.hubspot.control.fault({ on: 'create', do: { reset: 'after-create' } })
-      return killAt(place, app, pointOf(fault.failpoint))
+      return killAt(place, app, pointOf(fault.failpoint), RECOVERY_PATIENCE_MS)
     case 'kill while starting':
       await app.kill()
       return { hit: await app.startAndDie(pointOf(fault.failpoint)), deaths: 2, repair }
@@ -78,10 +80,10 @@ function pointOf(name: string): Failpoint {
 }
 
 /** Whoever comes by first dies, and nobody else; when nobody does, `fallback`. */
-async function killAt({ apps }: Place, fallback: App, at: Failpoint): Promise<Struck> {
+async function killAt({ apps }: Place, fallback: App, at: Failpoint, patienceMs = PATIENCE_MS): Promise<Struck> {
   const awake = apps.filter((app) => !app.isPaused())
   for (const app of awake) app.order({ at, signal: 'SIGKILL' })
-  const hit = await Promise.any(awake.map((app) => app.isStruck('SIGKILL', PATIENCE_MS))).catch(() => false)
+  const hit = await Promise.any(awake.map((app) => app.isStruck('SIGKILL', patienceMs))).catch(() => false)
   for (const app of awake) app.order(undefined)
   if (!hit) await fallback.kill()
   return { hit, deaths: awake.length, repair: () => Promise.all(awake.map((app) => app.start())).then(() => undefined) }

@@ -1,0 +1,1 @@
+CREATE INDEX "Import_state_id_idx" ON "Import"("state", "id");

@@ -1,0 +1,1 @@
+CREATE INDEX "Import_eraseAtEnd_state_idx" ON "Import"("eraseAtEnd", "state");
