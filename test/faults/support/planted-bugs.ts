@@ -46,6 +46,14 @@ export const PLANTED_BUGS: Record<string, PlantedBug> = {
       history.made = history.made.filter(({ name }) => markedId(name) !== row.id)
     },
   },
+  'what is lost is called failed': {
+    invariant: 'I1',
+    plant: (history, pick) => {
+      const row = pick(history.rows)
+      row.state = 'failed'
+      history.made = history.made.filter(({ name }) => markedId(name) !== row.id)
+    },
+  },
   'a 202 without a row': {
     invariant: 'I1',
     plant: (history, pick) => {
