@@ -3,6 +3,8 @@ import type { History, Row, Sent } from './history.js'
 /** Something that must never be, by the name that faults are spoken of with. */
 export type Violation = { invariant: string; what: string }
 
+/** Nothing is sent any more then. */
+const FINAL = ['done', 'failed', 'canceled']
 /** An upload whose process died before its row was made leaves its file for so long, and a sweep's while. */
 const ORPHAN_MS = 70 * 60_000
 
