@@ -90,6 +90,33 @@ describe('POST /v1/portals/:portalId/imports/:importId/cancel', () => {
     expect(app.hubspot.control.imports().map(({ state }) => state)).toEqual(['CANCELED'])
   })
 
+  it('stops one that HubSpot then refuses for now: it is not kept for another try', async () => {
+    const app = await testApp()
+    app.hubspot.control.fault({ on: 'create', do: { status: 429, headers: { 'retry-after': '1' } } })
+    app.hubspot.control.fault({ on: 'any', times: 0, do: { slowMs: 1_500 } })
+    const { body } = await uploadFile(app)
+    await until(
+      () => app.query('SELECT 1 FROM "ImportPart" WHERE "committedAt" IS NOT NULL'),
+      (rows) => rows.length === 1,
+    )
+
+    const asked = await cancel(app, body)
+
+    expect([asked.status, (await untilState(app, body, 'canceled', 'done')).state]).toEqual([200, 'canceled'])
+    expect(app.hubspot.control.imports()).toEqual([])
+  })
+
+  it('stops one that HubSpot holds twice and that is followed to its end', async () => {
+    const app = await testApp({ work: false })
+    const { body } = await uploadFile(app)
+    await app.query(`UPDATE "Import" SET "state" = 'needs_review', "pollAt" = now()`)
+    await app.query(`UPDATE "ImportPart" SET "hubspotImportId" = '1', "committedAt" = now()`)
+
+    await cancel(app, body)
+
+    expect(await app.query('SELECT "cancelAt" IS NOT NULL AS asked FROM "Import"')).toEqual([{ asked: true }])
+  })
+
   it('leaves one that has ended as it ended', async () => {
     const app = await testApp()
     const { body } = await uploadFile(app)

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { OTHER_PORTAL, PORTAL, type TestApp, testApp, until } from './support/app.js'
 import { contactsCsv, contactsRequest, untilState, uploadFile } from './support/requests.js'
@@ -95,6 +96,41 @@ describe('Idempotency-Key', () => {
     expect(next.status).toBe(202)
     expect(late).toContain('HTTP/1.1 409')
     expect([(await app.query('SELECT 1 FROM "Import"')).length, (await app.storedFiles()).length]).toEqual([1, 1])
+  })
+
+  it('is kept for as long as its upload takes', async () => {
+    const app = await testApp({ work: false })
+    const upload = await beginUpload(app, 'long')
+    const lease = () =>
+      app.query<{ left: number }>('SELECT extract(epoch FROM "leaseUntil" - now())::float8 AS left FROM "IdempotencyKey"')
+    await until(lease, (rows) => rows.length === 1)
+    await app.query(`UPDATE "IdempotencyKey" SET "leaseUntil" = now() + interval '15 seconds'`)
+
+    await until(lease, ([row]) => (row?.left ?? 0) > 20, 30_000)
+
+    expect(await upload.end()).toContain('HTTP/1.1 202')
+  })
+
+  it('is free again when its sender hangs up while it is being claimed', async () => {
+    const app = await testApp({ work: false })
+    const other = new pg.Client({ connectionString: app.databaseUrl })
+    await other.connect()
+    await other.query('BEGIN')
+    await other.query('LOCK TABLE "IdempotencyKey" IN EXCLUSIVE MODE')
+    const upload = await beginUpload(app, 'gone')
+    await until(
+      () => app.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`),
+      (waiting) => waiting.length > 0,
+    )
+    upload.cut()
+    await other.query('COMMIT')
+    await other.end()
+
+    const next = await until(
+      () => uploadFile(app, withKey('gone')),
+      ({ status }) => status === 202,
+    )
+    expect(next.headers.get('idempotency-replayed')).toBeNull()
   })
 
   it('belongs to one partner and one portal: the same words elsewhere mean something else', async () => {

@@ -280,6 +280,27 @@ describe('what HubSpot answers to a create', () => {
   })
 })
 
+describe('an import that is tried in vain', () => {
+  it('is tried later and later, and says why it has not been sent', async () => {
+    const app = await testApp({ work: false })
+    app.hubspot.control.fault({ on: 'create', times: 0, do: { status: 503, early: true } })
+    const { body } = await uploadFile(app)
+    await app.query('UPDATE "Import" SET "attempts" = 9')
+
+    await app.startWork()
+
+    const [row] = await until(
+      () =>
+        app.query<{ wait: number }>(
+          `SELECT extract(epoch FROM "nextAttemptAt" - now())::float8 AS wait FROM "Import" WHERE "attempts" = 10 AND "state" = 'accepted'`,
+        ),
+      (rows) => rows.length === 1,
+    )
+    expect(row?.wait).toBeGreaterThan(60)
+    expect((await ask(app, body.links.self)).body.problem).toMatchObject({ code: 'submission_delayed' })
+  })
+})
+
 describe('the bytes on their way out', () => {
   it('stay with us when the stored file was changed: HubSpot gets no import, a person is asked', async () => {
     const app = await testApp({ work: false })

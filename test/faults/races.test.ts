@@ -58,6 +58,43 @@ describe('the commit point', () => {
   })
 })
 
+describe('a claim', () => {
+  it('whose lease has run out does not commit, though nobody has taken it over', async () => {
+    const app = await testApp({ work: false })
+    const { submissions, turns } = app.deps
+    await uploadFile(app)
+    const claim = await turns.claimNext(PORTAL)
+    if (!claim) throw new Error('nothing to claim')
+    await app.query(`UPDATE "Import" SET "leaseUntil" = clock_timestamp() - interval '1 millisecond'`)
+
+    expect(await submissions.commit(claim)).toBe(false)
+    expect(await app.query('SELECT "committedAt" FROM "ImportPart"')).toEqual([{ committedAt: null }])
+  })
+
+  it('that has passed on changes nothing any more, whatever its holder comes to think', async () => {
+    const app = await testApp({ work: false })
+    const { submissions, turns } = app.deps
+    await uploadFile(app)
+    const old = await turns.claimNext(PORTAL)
+    await app.query(`UPDATE "Import" SET "leaseUntil" = clock_timestamp() - interval '1 second'`)
+    await submissions.recoverExpired()
+    const next = await turns.claimNext(PORTAL)
+    if (!old || !next) throw new Error('nothing to claim')
+    const read = () => app.query('SELECT i.*, p.* FROM "Import" i JOIN "ImportPart" p ON p."importId" = i."id"')
+    const before = await read()
+    const never = () => Promise.reject(new Error('a job was queued'))
+    const made = { id: '1', state: 'STARTED', createdAt: '', metadata: { counters: {} } }
+
+    const outcomes = [await submissions.renew(old), await submissions.commit(old)]
+    await submissions.recordSubmitted(old, made, never)
+    await submissions.markAmbiguous(old, { why: 'late' }, never)
+    await submissions.settle(old, { state: 'failed', problem: { code: 'internal', detail: '', correlationId: null } })
+
+    expect([next.epoch > old.epoch, outcomes]).toEqual([true, [false, false]])
+    expect(await read()).toEqual(before)
+  })
+})
+
 describe('HubSpot’s list', () => {
   it.each([
     ['never ends', { status: 200, body: { results: [], paging: { next: { after: '10' } } } }],
