@@ -39,6 +39,7 @@ export type Config = Readonly<{
 export type ConfigProblem = { variable: string; problem: string; example: string }
 
 type Variable = { schema: z.ZodType; example: string; secret?: true }
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const wholeNumber = (min: number, max: number) =>

@@ -14,6 +14,7 @@ import { createImportStore } from './imports/import-store.js'
 import { createFilesInUseStore } from './imports/recovery/files-in-use-store.js'
 import { createOverdueStore } from './imports/recovery/overdue-store.js'
 import { createFileSweep } from './imports/recovery/sweep-files.js'
+import { createRowErrorStore } from './imports/row-error-store.js'
 import { createLanes } from './imports/submission/lanes.js'
 import { createSubmissionStore } from './imports/submission/submission-store.js'
 import { createTurnStore } from './imports/submission/turn-store.js'
@@ -121,6 +122,7 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
     imports: createImportStore(prisma),
+    rowErrors: createRowErrorStore(prisma),
     idempotency: createIdempotencyStore(prisma),
     turns: createTurnStore(prisma),
     cancellations: createCancellationStore(prisma),

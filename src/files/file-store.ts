@@ -55,8 +55,8 @@ const OWN_NAME = /^[0-9a-f]{32}$/
 const READ_CHUNK_BYTES = 128 * 1024
 /** Names that are looked at together: a folder may hold many. */
 const NAMES_AT_ONCE = 500
-/** Errors of the disk, not of whoever sends. */
 const FULL_ERRORS = ['ENOSPC', 'EDQUOT']
+/** Errors of the disk, not of whoever sends. */
 const DISK_ERRORS = [...FULL_ERRORS, 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'ENOENT', 'EFBIG']
 /** How often an upload looks whether there is still room: others write meanwhile. */
 const LOOK_EVERY_BYTES = 32 * 1024 * 1024

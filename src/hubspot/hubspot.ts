@@ -19,8 +19,8 @@ import {
   parseBody,
   retryAfter,
 } from './answers.js'
+import { createBreaker } from './breaker.js'
 import { multipart, type OutgoingFile } from './multipart.js'
-import { createOutage } from './outage.js'
 import { type Answer, type Call, send } from './send.js'
 
 export type CreateInput = {
@@ -62,8 +62,8 @@ export function createHubSpot(
   { apiUrl, apiVersion, clientSecret }: Pick<Config['hubspot'], 'apiUrl' | 'apiVersion' | 'clientSecret'>,
   { callMs, createMs, createIdleMs }: typeof DEADLINES = DEADLINES,
 ) {
-  const outage = createOutage(CONNECTIONS_IN_A_ROW)
-  const breakdown = createOutage(CREATES_IN_A_ROW)
+  const outage = createBreaker(CONNECTIONS_IN_A_ROW)
+  const breakdown = createBreaker(CREATES_IN_A_ROW)
   const importsUrl = (path = '') => new URL(`/crm/imports/${apiVersion}${path}`, apiUrl)
 
   /** What all small calls have in common. @throws {AppError} `hubspot_unavailable` while HubSpot cannot be reached */

@@ -3,10 +3,9 @@ import { z } from 'zod'
 import { newId } from '../db/ids.js'
 import type { Database, Prisma, Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
-import type { HubSpotRowError } from '../hubspot/answers.js'
 import { type KeyClaim, recordUse } from './idempotency-store.js'
 import type { ImportRequest } from './import-request.js'
-import { HeldReason, ImportState, type RowErrorView } from './schema.js'
+import { HeldReason, ImportState } from './schema.js'
 
 /** Why an import failed or needs a person. */
 export const Problem = z.object({ code: z.string(), detail: z.string(), correlationId: z.string().nullable() })
@@ -227,57 +226,6 @@ export function createImportStore(prisma: Database) {
     async listOfPortal(portalId: string, limit: number): Promise<Import[]> {
       const rows = await prisma.import.findMany({ where: { portalId }, orderBy: { id: 'desc' }, take: limit, select: FIELDS })
       return rows.map(toImport)
-    },
-
-    /** Findings and row errors in the order they were recorded. */
-    async listRowErrors(importId: string, { after, limit }: { after?: string | undefined; limit: number }) {
-      const rows = await prisma.rowError.findMany({
-        where: { importId, ...(after ? { id: { gt: BigInt(after) } } : {}) },
-        orderBy: { id: 'asc' },
-        take: limit + 1,
-      })
-      const page = rows.slice(0, limit)
-      const errors = page.map(
-        (row): RowErrorView => ({
-          ...row,
-          origin: row.origin === 'hubspot' ? 'hubspot' : 'finding',
-          severity: row.severity === 'warning' ? 'warning' : 'error',
-          column: row.columnIndex === null ? null : row.columnIndex + 1,
-        }),
-      )
-      return { errors, next: rows.length > limit ? String(page.at(-1)?.id) : undefined }
-    },
-
-    /** Records what HubSpot reported about the rows of a running import; what is recorded already stays as it is. */
-    async recordRowErrors({ id, files, request }: StoredImport, partId: string, errors: HubSpotRowError[]): Promise<void> {
-      // HubSpot names a file by an id of its own: with a single file there is nothing to guess.
-      const file = files.length === 1 ? (files[0]?.name ?? null) : null
-      const columns = request.files.length === 1 ? (request.files[0]?.fileImportPage.columnMappings ?? []) : []
-      await prisma.$transaction(async (tx) => {
-        // Of an import that was given up meanwhile, because its portal was disconnected, nothing more is kept.
-        const running = await tx.$queryRaw<{ id: string }[]>`
-          SELECT "id" FROM "Import" WHERE "id" = ${id}
-            AND ("state" IN ('submitted', 'processing') OR ("state" = 'needs_review' AND "pollAt" IS NOT NULL)) FOR SHARE`
-        if (running.length === 0) return
-        await tx.rowError.createMany({
-          skipDuplicates: true,
-          data: errors.map((error) => ({
-            importId: id,
-            partId,
-            origin: 'hubspot',
-            severity: 'error',
-            code: error.errorType,
-            message: error.errorMessage ?? error.errorType,
-            file,
-            line: error.sourceData.lineNumber ?? null,
-            columnIndex: error.knownColumnNumber ?? null,
-            columnName: columns[error.knownColumnNumber ?? -1]?.columnName ?? null,
-            value: (error.invalidValueToDisplay ?? error.invalidValue)?.slice(0, 500) ?? null,
-            objectTypeId: error.objectTypeId ?? null,
-            hubspotErrorId: error.id,
-          })),
-        })
-      })
     },
   }
 }

@@ -16,6 +16,7 @@ import type { CancellationStore } from './cancellation-store.js'
 import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './idempotency-key.js'
 import type { IdempotencyStore } from './idempotency-store.js'
 import { type Import, type ImportStore, type Owner, sumCounters } from './import-store.js'
+import type { RowErrorStore } from './row-error-store.js'
 import { cancelImport, createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
 import type { QueuePlace, TurnStore } from './submission/turn-store.js'
 
@@ -27,6 +28,7 @@ type Deps = {
   idempotency: IdempotencyStore
   turns: Pick<TurnStore, 'findPlaces'>
   cancellations: CancellationStore
+  rowErrors: Pick<RowErrorStore, 'list'>
   queue: Pick<Queue, 'enqueue' | 'enqueueWith'>
   log: Log
 }
@@ -121,7 +123,7 @@ export function importRoutes(deps: Deps): Router {
     requirePartner(deps),
     serve(listImportErrors, async ({ params: { portalId, importId }, query, res }) => {
       const { id } = await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)
-      const { errors, next } = await deps.imports.listRowErrors(id, query)
+      const { errors, next } = await deps.rowErrors.list(id, query)
       return { results: errors, ...(next ? { paging: { next: { after: next } } } : {}) }
     }),
   )

@@ -2,8 +2,8 @@ import type { Database } from '../db/prisma.js'
 
 /**
  * What only the operator can put right: HubSpot refuses our client credentials, does not know the address of its API that
- * we are configured for, does not take requests of the form we give them, or gave a portal's refresh another portal's tokens; or imports
- * have not moved for hours.
+ * we are configured for, does not take requests of the form we give them, or gave a portal's refresh another portal's
+ * tokens; or imports have not moved for hours.
  */
 export type AlarmKind = 'credentials_refused' | 'api_path_unknown' | 'request_malformed' | 'portal_mismatch' | 'imports_overdue'
 

@@ -4,7 +4,7 @@ import type { Database } from '../../db/prisma.js'
 export type Waiting = { state: string; count: number; oldestSeconds: number }
 
 /** Imports that should have moved on long ago, of one state, and in how many portals. */
-export type Overdue = { state: string; imports: number; portals: number; oldestHours: number }
+type Overdue = { state: string; imports: number; portals: number; oldestHours: number }
 
 /** What is running at HubSpot for longer is looked at by a person; HubSpot itself defers imports for hours. */
 const RUNNING_HOURS = 24

@@ -5,7 +5,7 @@ import type { OverdueStore } from './overdue-store.js'
 
 type Deps = {
   overdue: Pick<OverdueStore, 'listOverdue'>
-  alarms: Pick<AlarmStore, 'raise' | 'end'>
+  alarms: Pick<AlarmStore, 'raise' | 'end' | 'list'>
   config: Pick<Config, 'ambiguousWindowSeconds'>
   log: Log
 }
@@ -14,6 +14,7 @@ type Deps = {
 export async function watchOverdue({ overdue, alarms, config, log }: Deps): Promise<void> {
   const found = await overdue.listOverdue(config.ambiguousWindowSeconds)
   if (found.length === 0) return alarms.end('imports_overdue')
-  log.error({ overdue: found }, 'imports have not moved for a long time')
+  const isKnown = (await alarms.list()).some(({ kind }) => kind === 'imports_overdue')
+  if (!isKnown) log.error({ overdue: found }, 'imports have not moved for a long time')
   await alarms.raise('imports_overdue', { overdue: found })
 }

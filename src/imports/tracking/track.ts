@@ -6,6 +6,7 @@ import type { AccessToken } from '../../portals/access-token.js'
 import type { Queue } from '../../queue/queue.js'
 import type { Counters, ImportStore, Problem } from '../import-store.js'
 import { advancePortalJob, trackPortalJob } from '../portal-jobs.js'
+import type { RowErrorStore } from '../row-error-store.js'
 import type { ImportState } from '../schema.js'
 import type { RunningImport, TrackingStore } from './tracking-store.js'
 
@@ -14,7 +15,8 @@ const MAX_PAGES = 10_000
 const UNKNOWN_FOR_SECONDS = 60
 
 type Deps = {
-  imports: Pick<ImportStore, 'read' | 'recordRowErrors'>
+  imports: Pick<ImportStore, 'read'>
+  rowErrors: Pick<RowErrorStore, 'record'>
   tracking: Pick<TrackingStore, 'listRunning' | 'recordProgress' | 'recordUnknown' | 'postpone' | 'finish'>
   hubspot: Pick<HubSpot, 'listImports' | 'findImport' | 'listRowErrors' | 'cancelImport'>
   accessToken: Pick<AccessToken, 'use'>
@@ -119,7 +121,7 @@ async function finish(
 }
 
 async function fetchRowErrors(
-  { imports, hubspot, accessToken }: Deps,
+  { imports, rowErrors, hubspot, accessToken }: Deps,
   portalId: string,
   { id, partId, hubspotImportId }: RunningImport,
 ): Promise<void> {
@@ -128,7 +130,7 @@ async function fetchRowErrors(
   for (let page = 0; page < MAX_PAGES; page++) {
     const from = after
     const next = await accessToken.use(portalId, 'track', (token) => hubspot.listRowErrors(token, hubspotImportId, from))
-    await imports.recordRowErrors(made, partId, next.errors)
+    await rowErrors.record(made, partId, next.errors)
     if (next.after === undefined) return
     if (next.after === after) break
     after = next.after

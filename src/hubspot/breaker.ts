@@ -1,13 +1,11 @@
 const MAX_PAUSE_SECONDS = 30
 
-export type Outage = ReturnType<typeof createOutage>
-
 /**
  * What a process knows of whether HubSpot can be reached, or works: so many failures in a row, of whatever portals, make an
  * outage. While it lasts, the calls of all portals would come to the same: one now and then tries, less and less often, and
  * as soon as one gets through all may.
  */
-export function createOutage(failuresInARow: number) {
+export function createBreaker(failuresInARow: number) {
   let failures = 0
   let tryAgainAtMs = 0
 
