@@ -9,8 +9,8 @@ export default defineConfig({
     // One more than the two cores of a small machine: tests mostly wait, for Postgres and for sockets.
     maxWorkers: 3,
     // A busy machine takes longer than the second that is waited for a condition by default.
-    expect: { poll: { timeout: 20_000 } },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 })

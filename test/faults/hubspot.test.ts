@@ -36,6 +36,11 @@ function sharedApp(env: Record<string, string>, prepare: (app: TestApp) => unkno
   }
 }
 
+/** From now on the app reaches HubSpot in this way, in requests and in background work. */
+function reach({ deps, config }: TestApp, apiUrl = config.hubspot.apiUrl, deadlines?: Parameters<typeof createHubSpot>[1]): void {
+  Object.assign(deps.hubspot, createHubSpot({ ...config.hubspot, apiUrl }, deadlines))
+}
+
 async function listen<T extends Server>(server: T): Promise<{ server: T; port: number }> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -355,9 +360,7 @@ describe.concurrent('a connection that is cut', () => {
 
 describe.concurrent('a HubSpot that takes its time', () => {
   const deadlines = { callMs: 15_000, createMs: 6_000, createIdleMs: 2_000 }
-  const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '1' }, ({ deps, config }) => {
-    deps.hubspot = createHubSpot(config.hubspot, deadlines)
-  })
+  const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '1' }, (app) => reach(app, undefined, deadlines))
 
   it.each<[string, Fault, { creates: number; isLost: boolean }]>([
     ['H23: that answers drop by drop', { dripBytesPerSecond: 20 }, { creates: 1, isLost: true }],
@@ -513,14 +516,14 @@ describe('a HubSpot that cannot be reached', () => {
     const account = await openAccount(app)
     const { server, url } = await startImpostor()
     server.close()
-    app.deps.hubspot = createHubSpot({ ...app.config.hubspot, apiUrl: url })
+    reach(app, url)
 
     const made = await account.upload()
     await until(
       () => account.events(made),
       (events) => events.filter((type) => type === 'accepted').length >= 2,
     )
-    app.deps.hubspot = createHubSpot(app.config.hubspot)
+    reach(app)
     await account.untilState(made, 'done')
 
     expect(await account.events(made)).not.toContain('ambiguous')
@@ -531,7 +534,7 @@ describe('a HubSpot that cannot be reached', () => {
     const app = await testApp({ install: false })
     const accounts = [await openAccount(app), await openAccount(app)]
     const { url, connections } = await startImpostor()
-    app.deps.hubspot = createHubSpot({ ...app.config.hubspot, apiUrl: url })
+    reach(app, url)
     const names = Array.from({ length: 10 }, (_, i) => `Contacts ${i}`)
 
     for (const name of names) for (const account of accounts) await account.upload(undefined, name)
@@ -548,7 +551,7 @@ describe('a HubSpot that cannot be reached', () => {
       () => app.query(`SELECT 1 FROM "Import" WHERE "state" = 'submitting'`),
       (rows) => rows.length === 0,
     )
-    app.deps.hubspot = createHubSpot(app.config.hubspot)
+    reach(app)
     await isDue(app, '-1 minute')
     await app.sweep()
     await until(

@@ -168,13 +168,17 @@ async function listFiles(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
 }
 
-/** Waits for a condition, looking again every few milliseconds; fails with the last value after twenty seconds. */
-export async function until<T>(look: () => Promise<T> | T, isMet: (value: T) => boolean, timeoutMs = 20_000): Promise<T> {
-  const deadline = performance.now() + timeoutMs
+/**
+ * Waits for a condition, looking again every few milliseconds, and less often the longer it takes: many wait at once, for
+ * what their looking would hold up. Fails with the last value after a minute: a busy machine takes its time.
+ */
+export async function until<T>(look: () => Promise<T> | T, isMet: (value: T) => boolean, timeoutMs = 60_000): Promise<T> {
+  const start = performance.now()
   for (;;) {
     const value = await look()
     if (isMet(value)) return value
-    if (performance.now() > deadline) throw new Error(`still ${JSON.stringify(value)} after ${timeoutMs} ms`)
-    await sleep(20)
+    const waitedMs = performance.now() - start
+    if (waitedMs > timeoutMs) throw new Error(`still ${JSON.stringify(value)} after ${timeoutMs} ms`)
+    await sleep(Math.min(20 + waitedMs / 20, 100))
   }
 }

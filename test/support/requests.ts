@@ -88,7 +88,7 @@ export async function untilState(
   { id, portalId = PORTAL }: { id: string; portalId?: string },
   ...wanted: (string | number)[]
 ) {
-  const timeoutMs = wanted.find((one) => typeof one === 'number') ?? 20_000
+  const timeoutMs = wanted.find((one) => typeof one === 'number')
   return until(
     async () => (await ask(app, `/v1/portals/${portalId}/imports/${id}`)).body,
     ({ state }) => wanted.includes(state),
