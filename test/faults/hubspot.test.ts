@@ -19,8 +19,8 @@ const LARGE_FILE = longRows(1_000)
 /** More than the buffers of two sockets take up. */
 const HUGE_FILE = longRows(4_000)
 
-// They mostly wait: for a second to pass, for the next look at the list.
-vi.setConfig({ maxConcurrency: 12 })
+// They mostly wait, for a second to pass, for the next look at the list; more of them would wait for one another.
+vi.setConfig({ maxConcurrency: 6 })
 
 /** One app for all tests of a group, each with an account of its own. */
 function sharedApp(env: Record<string, string>, prepare: (app: TestApp) => unknown = () => undefined) {
@@ -90,7 +90,7 @@ describe.concurrent('an answer that is certain', () => {
     ['with a Retry-After of 0', 10, '0'],
     ['of −1', 10, '-1'],
     ['in words', 10, 'soon'],
-    ['of 7', 7, '7'],
+    ['of 70', 70, '70'],
     ['of thirty years', 86_400, '1000000000'],
     ['of four hundred digits', 86_400, '9'.repeat(400)],
     ['of a date in a month', 86_400, new Date(Date.now() + 30 * 86_400_000).toUTCString()],
@@ -101,13 +101,13 @@ describe.concurrent('an answer that is certain', () => {
     account.fault({ on: 'create', do: { status: 429, headers } })
 
     const made = await account.upload()
-    await until(
+    const wait = await until(
       () => waitOf(shared(), made),
-      (wait) => (wait ?? 0) >= seconds,
+      (decided) => (decided ?? 0) >= seconds,
     )
     await shared().sweep()
 
-    expect(await waitOf(shared(), made)).toBe(seconds)
+    expect(wait).toBe(seconds)
     expect(await account.look(made)).toMatchObject({ state: 'accepted', reason: null, problem: null })
     expect([account.creates().length, account.imports()]).toEqual([1, []])
   })
@@ -161,7 +161,7 @@ describe.concurrent('an answer that is certain', () => {
 
     expect(await account.whys(made)).toContain(`status ${status}`)
     expect(await account.events(made)).not.toContain('ambiguous')
-    expect([account.creates().length, account.imports().length]).toEqual([2, 1])
+    expect([account.answers(), account.imports().length]).toEqual([[status, 200], 1])
   })
 
   it('H33: comes over a connection that no other call has used; a reading that a stale one lost is repeated', async () => {
@@ -213,17 +213,18 @@ describe.concurrent('an answer that is lost, though HubSpot made the import,', (
     await account.untilState(made, 'ambiguous')
     await until(
       () => account.isPutOff(made),
-      (isPutOff) => isPutOff && account.lists().length === 1,
+      (isPutOff) => isPutOff && account.lists().length >= 1,
     )
 
     if (fault) account.fault({ on: 'list', do: fault })
     if (name.includes('pages')) for (let i = 0; i < 2; i++) await account.untilState(await account.upload(), 'done')
     if (name.includes('somebody')) shared().hubspot.control.renameImport(account.imports()[0]?.id ?? '', 'Quite another')
+    const before = account.lists().length
     await account.lookNow(made)
     if (name.includes('no names')) {
       await until(
         () => account.isPutOff(made),
-        (isPutOff) => isPutOff && account.lists().length === 2,
+        (isPutOff) => isPutOff && account.lists().length > before,
       )
       const scans = await shared().query('SELECT "cleanScans" AS scans FROM "ImportPart" WHERE "importId" = $1', [made.id])
       expect(scans).toEqual([{ scans: 0 }])
@@ -238,7 +239,7 @@ describe.concurrent('an answer that is lost, though HubSpot made the import,', (
 })
 
 describe.concurrent('an answer that is lost while the list is late', () => {
-  const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '8' }, ({ hubspot }) => hubspot.control.settings({ listLagMs: 2_500 }))
+  const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '16' }, ({ hubspot }) => hubspot.control.settings({ listLagMs: 2_500 }))
 
   it('H18: is found as soon as the list shows it, and the import never sent twice', async () => {
     const account = await openAccount(shared())
@@ -248,69 +249,6 @@ describe.concurrent('an answer that is lost while the list is late', () => {
 
     expect(account.lists().length).toBeGreaterThanOrEqual(2)
     expect([account.creates().length, account.imports().length]).toEqual([1, 1])
-  })
-})
-
-describe.concurrent('an answer after which HubSpot may or may not have the import', () => {
-  const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '1' })
-
-  it.each([['H6', 408], ...[500, 502, 503, 504, 521, 522, 523, 524, 525].map((status): [string, number] => ['H13', status])])(
-    '%s: %i: is looked for; what is there is taken, what is not is sent again after the window',
-    async (_name, status) => {
-      const account = await openAccount(shared())
-      account.fault({ on: 'create', do: { statusAfterCreate: status } })
-      account.fault({ on: 'create', do: { status } })
-
-      const uploads = [await account.upload(), await account.upload()]
-      for (const made of uploads) await account.untilState(made, 'done')
-
-      const log = account.asked(/\/imports\/[\d-]+$/)
-      const lastCreate = log.findLastIndex(({ method }) => method === 'POST')
-      expect(log.slice(0, lastCreate).filter(({ method }) => method === 'GET').length).toBeGreaterThanOrEqual(3)
-      expect([account.creates().length, account.imports().length]).toEqual([3, 2])
-      for (const made of uploads) expect(await account.events(made)).toContain('ambiguous')
-    },
-  )
-
-  it('H7: 409: is looked for; what is there is taken, what is not has failed, and neither is sent again', async () => {
-    const account = await openAccount(shared())
-    account.fault({ on: 'create', do: { statusAfterCreate: 409 } })
-    account.fault({ on: 'create', do: { status: 409 } })
-
-    const uploads = [await account.upload(), await account.upload()]
-    const ends = [
-      await account.untilState(uploads[0] ?? { id: '' }, 'done', 'failed'),
-      await account.untilState(uploads[1] ?? { id: '' }, 'done', 'failed'),
-    ]
-
-    expect(ends.map(({ state }) => state).sort()).toEqual(['done', 'failed'])
-    expect(ends.find(({ state }) => state === 'failed')?.problem).toMatchObject({ code: 'hubspot_refused' })
-    expect([account.creates().length, account.imports().length]).toEqual([2, 1])
-  })
-
-  // What sees it in time is there; cancelling what is one too many, and what nobody looks for any more, are not.
-  it('H19: and makes it after we sent it again: both are seen, the older one counts, a person is asked', async () => {
-    const account = await openAccount(shared())
-    account.fault({ on: 'create', do: { lateCreateMs: 12_000 } })
-    account.fault({ on: 'create', do: { reset: 'after-create' } })
-    // Read three times without it, and then not at all before it is there.
-    account.fault({ on: 'list', after: 3, do: { status: 503 } })
-
-    const made = await account.upload()
-    await until(
-      () => account.imports().length,
-      (count) => count === 2,
-    )
-    await until(
-      () => account.isPutOff(made),
-      (isPutOff) => isPutOff && account.lists().length > 3,
-    )
-    await account.lookNow(made)
-    const review = await account.untilState(made, 'needs_review')
-
-    expect(review.problem).toMatchObject({ code: 'hubspot_duplicate', detail: expect.stringContaining('2 times') })
-    expect(review.parts[0]?.hubspotImportId).toBe(account.imports()[0]?.id)
-    expect(account.creates()).toHaveLength(2)
   })
 })
 
@@ -358,46 +296,113 @@ describe.concurrent('a connection that is cut', () => {
   })
 })
 
-describe.concurrent('a HubSpot that takes its time', () => {
-  const deadlines = { callMs: 15_000, createMs: 6_000, createIdleMs: 2_000 }
-  const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '1' }, (app) => reach(app, undefined, deadlines))
+// Both wait for seconds on end, and may as well do so at the same time.
+describe.concurrent('HubSpot leaves open what it did:', () => {
+  describe('an answer after which HubSpot may or may not have the import', () => {
+    const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '1' })
 
-  it.each<[string, Fault, { creates: number; isLost: boolean }]>([
-    ['H23: that answers drop by drop', { dripBytesPerSecond: 20 }, { creates: 1, isLost: true }],
-    ['that never answers though it has the import', { hang: 'after-create' }, { creates: 1, isLost: true }],
-    ['H25: that never answers', { hang: 'before-create' }, { creates: 2, isLost: true }],
-    ['H25: that says "wait" a few times', { informational: 20 }, { creates: 1, isLost: false }],
-  ])('%s is waited for only so long, and gets one import', async (_name, fault, { creates, isLost }) => {
-    const account = await openAccount(shared())
-    account.fault({ on: 'create', do: fault })
+    // What sees it in time is there; cancelling what is one too many, and what nobody looks for any more, are not. It takes the
+    // longest, and comes first.
+    it('H19: and makes it after we sent it again: both are seen, the older one counts, a person is asked', async () => {
+      const account = await openAccount(shared())
+      account.fault({ on: 'create', do: { lateCreateMs: 20_000 } })
+      account.fault({ on: 'create', do: { reset: 'after-create' } })
+      // Read three times without it, and then not at all before it is there.
+      account.fault({ on: 'list', after: 3, do: { status: 503 } })
 
-    const made = await account.upload()
-    await account.untilState(made, 'done')
+      const made = await account.upload()
+      await until(
+        () => account.imports().length,
+        (count) => count === 2,
+      )
+      await until(
+        () => account.isPutOff(made),
+        (isPutOff) => isPutOff && account.lists().length > 3,
+      )
+      await account.lookNow(made)
+      const review = await account.untilState(made, 'needs_review')
 
-    expect((await account.events(made)).includes('ambiguous')).toBe(isLost)
-    expect([account.creates().length, account.imports().length]).toEqual([creates, 1])
+      expect(review.problem).toMatchObject({ code: 'hubspot_duplicate', detail: expect.stringContaining('2 times') })
+      expect(review.parts[0]?.hubspotImportId).toBe(account.imports()[0]?.id)
+      expect(account.creates()).toHaveLength(2)
+    })
+
+    it.each([['H6', 408], ...[500, 502, 503, 504, 521, 522, 523, 524, 525].map((status): [string, number] => ['H13', status])])(
+      '%s: %i: is looked for; what is there is taken, what is not is sent again after the window',
+      async (_name, status) => {
+        const account = await openAccount(shared())
+        account.fault({ on: 'create', do: { statusAfterCreate: status } })
+        account.fault({ on: 'create', do: { status } })
+
+        const uploads = [await account.upload(), await account.upload()]
+        for (const made of uploads) await account.untilState(made, 'done')
+
+        const log = account.asked(/\/imports\/[\d-]+$/)
+        const lastCreate = log.findLastIndex(({ method }) => method === 'POST')
+        expect(log.slice(0, lastCreate).filter(({ method }) => method === 'GET').length).toBeGreaterThanOrEqual(3)
+        expect([account.answers().sort(), account.imports().length]).toEqual([[200, status, status], 2])
+        for (const made of uploads) expect(await account.events(made)).toContain('ambiguous')
+      },
+    )
+
+    it('H7: 409: is looked for; what is there is taken, what is not has failed, and neither is sent again', async () => {
+      const account = await openAccount(shared())
+      account.fault({ on: 'create', do: { statusAfterCreate: 409 } })
+      account.fault({ on: 'create', do: { status: 409 } })
+
+      const uploads = [await account.upload(), await account.upload()]
+      const ends = [
+        await account.untilState(uploads[0] ?? { id: '' }, 'done', 'failed'),
+        await account.untilState(uploads[1] ?? { id: '' }, 'done', 'failed'),
+      ]
+
+      expect(ends.map(({ state }) => state).sort()).toEqual(['done', 'failed'])
+      expect(ends.find(({ state }) => state === 'failed')?.problem).toMatchObject({ code: 'hubspot_refused' })
+      expect([account.creates().length, account.imports().length]).toEqual([2, 1])
+    })
   })
 
-  it('H25: and says "wait" without end is left, and gets one import', async () => {
-    const account = await openAccount(shared())
-    account.fault({ on: 'create', do: { informational: 0 } })
+  describe('a HubSpot that takes its time', () => {
+    const deadlines = { callMs: 15_000, createMs: 15_000, createIdleMs: 6_000 }
+    const shared = sharedApp({ AMBIGUOUS_WINDOW_SECONDS: '1' }, (app) => reach(app, undefined, deadlines))
 
-    const made = await account.upload()
-    await account.untilState(made, 'done')
+    it.each<[string, Fault, { creates: number; isLost: boolean }]>([
+      ['H23: that answers drop by drop', { dripBytesPerSecond: 10 }, { creates: 1, isLost: true }],
+      ['that never answers though it has the import', { hang: 'after-create' }, { creates: 1, isLost: true }],
+      ['H25: that never answers', { hang: 'before-create' }, { creates: 2, isLost: true }],
+      ['H25: that says "wait" a few times', { informational: 20 }, { creates: 1, isLost: false }],
+    ])('%s is waited for only so long, and gets one import', async (_name, fault, { creates, isLost }) => {
+      const account = await openAccount(shared())
+      account.fault({ on: 'create', do: fault })
 
-    expect(await account.whys(made)).toContain('too many interim answers')
-    expect([account.creates().length, account.imports().length]).toEqual([2, 1])
-  })
+      const made = await account.upload()
+      await account.untilState(made, 'done')
 
-  it('H26: to read is left: what it has not read whole is no import, and is sent again', async () => {
-    const account = await openAccount(shared())
-    account.fault({ on: 'create', do: { readBytesPerSecond: 0 } })
+      expect((await account.events(made)).includes('ambiguous')).toBe(isLost)
+      expect([account.creates().length, account.imports().length]).toEqual([creates, 1])
+    })
 
-    const made = await account.upload(HUGE_FILE)
-    await account.untilState(made, 'done')
+    it('H25: and says "wait" without end is left, and gets one import', async () => {
+      const account = await openAccount(shared())
+      account.fault({ on: 'create', do: { informational: 0 } })
 
-    expect(await account.events(made)).not.toContain('ambiguous')
-    expect([account.creates().length, account.imports().length]).toEqual([2, 1])
+      const made = await account.upload()
+      await account.untilState(made, 'done')
+
+      expect(await account.whys(made)).toContain('too many interim answers')
+      expect([account.creates().length, account.imports().length]).toEqual([2, 1])
+    })
+
+    it('H26: to read is left: what it has not read whole is no import, and is sent again', async () => {
+      const account = await openAccount(shared())
+      account.fault({ on: 'create', do: { readBytesPerSecond: 0 } })
+
+      const made = await account.upload(HUGE_FILE)
+      await account.untilState(made, 'done')
+
+      expect(await account.events(made)).not.toContain('ambiguous')
+      expect([account.creates().length, account.imports().length]).toEqual([2, 1])
+    })
   })
 })
 
@@ -407,7 +412,7 @@ describe('a create', () => {
   /** One of a file that is made as it is read, to a HubSpot that answers, or does not, as soon as it sees the headers. */
   async function createAt(port: number, file: () => AsyncIterable<Buffer>) {
     const config = { apiUrl: `http://127.0.0.1:${port}`, apiVersion: '2026-03', clientSecret: secret('client-secret') }
-    return createHubSpot(config, { callMs: 1_000, createMs: 10_000, createIdleMs: 1_000 }).createImport({
+    return createHubSpot(config, { callMs: 3_000, createMs: 60_000, createIdleMs: 3_000 }).createImport({
       accessToken: secret('token'),
       importRequest: {},
       files: [{ name: 'a.csv', format: 'CSV', bytes: BYTES, sha256: '', read: file }],
@@ -429,7 +434,7 @@ describe('a create', () => {
       }
     })
 
-    expect(outcome).toMatchObject({ outcome: 'retry', why: 'no progress for 1000 ms' })
+    expect(outcome).toMatchObject({ outcome: 'retry', why: 'no progress for 3000 ms' })
     expect(asked).toMatchObject([{ 'content-length': expect.stringMatching(/^\d+$/) }])
     expect(asked[0]).not.toHaveProperty('expect')
     expect(read).toBeLessThan(BYTES / 8)
@@ -546,9 +551,12 @@ describe('a HubSpot that cannot be reached', () => {
       ([row]) => row?.waiting === 20,
     )
     const connected = connections.count
-    await isDue(app, '1 hour')
     await until(
-      () => app.query(`SELECT 1 FROM "Import" WHERE "state" = 'submitting'`),
+      async () => {
+        await isDue(app, '1 hour')
+        // One that was just being tried has set itself another time since.
+        return app.query(`SELECT 1 FROM "Import" WHERE "state" = 'submitting' OR "nextAttemptAt" < now() + interval '30 minutes'`)
+      },
       (rows) => rows.length === 0,
     )
     reach(app)
@@ -557,13 +565,17 @@ describe('a HubSpot that cannot be reached', () => {
     await until(
       () => app.query(`SELECT 1 FROM "Import" WHERE "state" = 'done'`),
       (rows) => rows.length === 20,
-      40_000,
+      120_000,
+    )
+    const chosen = await app.query<{ name: string; portalId: string }>(
+      'SELECT i."name", i."portalId" FROM "Import" i JOIN "ImportPart" part ON part."importId" = i."id" ORDER BY part."intentAt"',
     )
 
     expect(connected).toBeLessThan((tries?.all ?? 0) / 2)
     for (const account of accounts) {
-      expect(account.imports().map(({ name }) => name.slice(0, 10))).toEqual(names)
-      expect(account.creates()).toHaveLength(10)
+      // Up to three are sent at a time: which of them arrives first is left to chance.
+      expect(chosen.filter(({ portalId }) => portalId === account.portalId).map(({ name }) => name)).toEqual(names)
+      expect([account.imports().length, account.answers()]).toEqual([10, Array(10).fill(200)])
     }
   })
 })
