@@ -8,7 +8,7 @@ import { parseConfig } from '../src/config.js'
 import { createOAuth } from '../src/hubspot/oauth.js'
 import { testEnvironment } from '../test/support/app.js'
 import { freePort } from '../test/support/port.js'
-import { kill } from '../test/support/process.js'
+import { isReady, kill } from '../test/support/process.js'
 import { contactsCsv, contactsRequest } from '../test/support/requests.js'
 import { connectPortals } from '../test/tokens/support/portals.js'
 import { type Place, withPlace } from './place.js'
@@ -113,12 +113,7 @@ async function startWorker(env: Record<string, string>): Promise<ChildProcess> {
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  const isReady = () =>
-    fetch(`${env.PUBLIC_URL}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    )
-  while (!(await isReady())) {
+  while (!(await isReady(env.PUBLIC_URL ?? ''))) {
     if (child.exitCode !== null) throw new Error(`the worker ended with ${child.exitCode}`)
     await sleep(50)
   }

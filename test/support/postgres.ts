@@ -24,8 +24,8 @@ export async function createDatabase(serverUrl: string, template = 'template0'):
   const name = `importal_test_${randomUUID().replaceAll('-', '')}`
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
-  await run(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`)
-  return { name, url: url.href, drop: () => run(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) }
+  await runSql(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`)
+  return { name, url: url.href, drop: () => runSql(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) }
 }
 
 /** Every row of every table as text, by table; the queue's tables and the migrator's included. */
@@ -56,7 +56,8 @@ export async function cutDatabase(app: Cuttable, isCut: boolean): Promise<void> 
   await server.end()
 }
 
-async function run(connectionString: string, sql: string): Promise<void> {
+/** Does it over a connection of its own. */
+export async function runSql(connectionString: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString })
   await client.connect()
   await client.query(sql).finally(() => client.end())

@@ -15,6 +15,7 @@ type Output = { stdout: string; stderr: string }
 /** A finished run of a command. */
 export type Run = Output & { code: number | null }
 
+const ANSWER_MS = 5_000
 const TYPESCRIPT = ['--import', './test/support/typescript.mjs']
 
 /** Runs a script of src/ to its end, in an environment that holds nothing but what is given. */
@@ -74,7 +75,6 @@ export async function testPlace(change: Record<string, string> = {}) {
             ? isReady(`http://localhost:${PORT}`)
             : Promise.reject(new Error(`the app ended with ${child.exitCode}`)),
         (ready) => ready,
-        60_000,
       )
       return child
     },
@@ -134,8 +134,9 @@ export function spawnScript(script: string, args: string[], env: Record<string, 
   })
 }
 
-function isReady(url: string): Promise<boolean> {
-  return fetch(`${url}/readyz`).then(
+/** Whether the app at this address takes requests; one that does not answer, as a paused one, does not. */
+export function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) }).then(
     ({ ok }) => ok,
     () => false,
   )

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { until } from '../../../support/app.js'
-import { kill } from '../../../support/process.js'
+import { isReady, kill } from '../../../support/process.js'
 import type { Failpoint, Order } from './failpoints.js'
 
 const PRELOADS = ['./test/support/typescript.mjs', './test/faults/support/place/instrument.ts'].flatMap((file) => [
@@ -40,9 +40,9 @@ export function createApp(options: { name: string; script: string; url: string; 
     await until(
       async () => {
         if (!isRunning()) launch()
-        return isPaused ? 'ready' : readiness(url)
+        return isPaused || isReady(url)
       },
-      (said) => said === 'ready',
+      (isOver) => isOver,
       START_MS,
     ).catch((cause: unknown) => {
       throw new Error(`${name} does not become ready`, { cause })
@@ -66,8 +66,8 @@ export function createApp(options: { name: string; script: string; url: string; 
     async startAndDie(failpoint: Failpoint): Promise<boolean> {
       const doomed = launch(failpoint)
       await until(
-        async () => !isRunning() || (await readiness(url)) === 'ready',
-        (over) => over,
+        () => !isRunning() || isReady(url),
+        (isOver) => isOver,
         START_MS,
       )
       return doomed.signalCode === 'SIGKILL'
@@ -99,12 +99,4 @@ export function createApp(options: { name: string; script: string; url: string; 
       if (child) await kill(child, 'SIGKILL')
     },
   }
-}
-
-/** `ready`, or what it says is missing. */
-function readiness(url: string): Promise<string> {
-  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
-    async (res) => (res.ok ? 'ready' : await res.text()),
-    (error: unknown) => String(error),
-  )
 }
