@@ -29,7 +29,6 @@ describe('a portal’s slots', () => {
          INSERT INTO "ImportPart" ("id", "importId", "position") SELECT 'par_' || "id", "id", 0 FROM made`,
         [first.body.id],
       )
-      await app.query(`UPDATE "ImportFile" f SET "storeKey" = NULL WHERE "importId" <> $1`, [first.body.id])
       const running = () => app.query(`SELECT 1 FROM "Import" WHERE "state" IN ('submitted', 'processing')`)
       await untilState({ ...app, key: flooder }, first.body, 'processing')
 

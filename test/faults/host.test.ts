@@ -5,8 +5,9 @@ import { testApp, until } from '../support/app.js'
 import { createTestDatabase } from '../support/postgres.js'
 import { kill, testPlace } from '../support/process.js'
 import { ask, untilState, uploadFile } from '../support/requests.js'
+import { passLeases } from './support/leases.js'
 
-const SLOW_MS = 90_000
+const SLOW_MS = 240_000
 const PLANTED = { NODE_OPTIONS: '--import ./test/faults/support/planted.mjs' }
 
 /** A place on the database server that all tests share: nothing of its own has to start or stop. */
@@ -58,10 +59,11 @@ describe('a process', () => {
 
       const { body } = await uploadFile({ url: place.url, key })
       const code = await kill(app, signal)
+      await passLeases(place.env.DATABASE_URL)
       await place.start()
 
       expect(code).toBe(1)
-      await untilState({ url: place.url, key }, body, 60_000, 'done')
+      await untilState({ url: place.url, key }, body, SLOW_MS, 'done')
       expect(place.hubspot.control.imports()).toHaveLength(1)
     },
     SLOW_MS,
@@ -76,7 +78,7 @@ describe('a process', () => {
 
       const { body } = await uploadFile({ url: place.url, key })
       app.kill('SIGWINCH')
-      await untilState({ url: place.url, key }, body, 60_000, 'done')
+      await untilState({ url: place.url, key }, body, SLOW_MS, 'done')
 
       expect([app.exitCode, place.hubspot.control.imports().length]).toEqual([null, 1])
     },
@@ -125,7 +127,7 @@ describe('a process', () => {
           const res = await uploadFile({ url: place.url, key }).catch(() => uploadFile({ url: second.url, key }))
           expect(res.status).toBe(202)
           accepted.push(res.body.id)
-          await untilState({ url: second.url, key }, res.body, 60_000, 'done')
+          await untilState({ url: second.url, key }, res.body, SLOW_MS, 'done')
         }
       }
 

@@ -7,9 +7,10 @@ import { freePort } from '../support/port.js'
 import { createTestDatabase } from '../support/postgres.js'
 import { kill, runScript, testPlace } from '../support/process.js'
 import { contactsCsv, untilState, uploadFile } from '../support/requests.js'
+import { passLeases } from './support/leases.js'
 
-const SLOW_MS = 120_000
-const RECOVERY_MS = 60_000
+const SLOW_MS = 300_000
+const RECOVERY_MS = 120_000
 
 /** One process that serves, on one database and one folder; workers are added, on ports of their own. */
 async function webPlace() {
@@ -76,6 +77,7 @@ describe('ROLE=web and ROLE=worker, as processes on one database and one folder'
         (count) => count > 0,
       )
       paused.kill('SIGSTOP')
+      await passLeases(place.env.DATABASE_URL)
       await place.startWorker()
       await place.untilDone([body])
       paused.kill('SIGCONT')
