@@ -4,7 +4,7 @@ import type { Config, ConfigProblem } from './config.js'
 import { openDatabaseServer } from './db/database-server.js'
 import { checkDurability, DURABILITY_FIX } from './db/durability.js'
 import { createDeps } from './deps.js'
-import { createHubSpot } from './hubspot/hubspot.js'
+import { CREATE_DEADLINE_MS, createHubSpot } from './hubspot/hubspot.js'
 import { type Alarm, describeAlarm } from './portals/alarm-store.js'
 
 /** One thing the doctor looked at; `fix` says what to do when it is not in order. */
@@ -26,6 +26,7 @@ export async function runDoctor(parsed: { config: Config } | { problems: ConfigP
   return [
     { name: 'configuration', ok: true, found: 'complete' },
     checkPublicUrl(config),
+    checkWindow(config),
     await checkFiles(config),
     await checkHubSpot(config),
     ...(await checkDatabase(config)),
@@ -37,6 +38,15 @@ export function describeDoctor(checks: Check[]): string {
   return checks
     .map(({ name, ok, found, fix }) => `${ok ? '✓' : '✗'} ${name}: ${found}${!ok && fix ? `\n    → ${fix}` : ''}\n`)
     .join('')
+}
+
+/** Whoever was paused in the middle of an upload may end it as late as its deadline: nothing may have been sent again by then. */
+function checkWindow({ ambiguousWindowSeconds: seconds }: Config): Check {
+  const ok = seconds === 0 || seconds * 1_000 > CREATE_DEADLINE_MS
+  const found =
+    seconds === 0 ? 'an import whose answer was lost is never sent again' : `sent again after ${seconds} seconds unseen`
+  const fix = `HubSpot shows a new import up to a quarter of an hour late, and an upload may last ${CREATE_DEADLINE_MS / 60_000} minutes: set 900, or 0.`
+  return { name: 'AMBIGUOUS_WINDOW_SECONDS', ok, found, fix }
 }
 
 function checkPublicUrl({ publicUrl }: Config): Check {

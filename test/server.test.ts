@@ -119,13 +119,14 @@ describe('the command line', () => {
         ...place.env,
         HUBSPOT_API_URL: 'http://localhost:1',
         PUBLIC_URL: 'http://example.com',
+        AMBIGUOUS_WINDOW_SECONDS: '60',
       })
       const unset = await runScript('src/cli.ts', ['doctor'], {})
 
       expect(healthy.code).toBe(0)
       expect((JSON.parse(healthy.stdout) as { ok: boolean }[]).every(({ ok }) => ok)).toBe(true)
       expect(sick.code).toBe(1)
-      expect(sick.stdout).toMatch(/✗ PUBLIC_URL[\s\S]*✗ HubSpot/)
+      expect(sick.stdout).toMatch(/✗ PUBLIC_URL[\s\S]*✗ AMBIGUOUS_WINDOW_SECONDS[\s\S]*✗ HubSpot/)
       expect(unset.stdout).toContain('✗ HUBSPOT_CLIENT_ID')
     },
     SLOW_MS,

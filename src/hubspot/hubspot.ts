@@ -33,10 +33,11 @@ export type CreateInput = {
 }
 
 const REACH_DEADLINE_MS = 5_000
+/** Shorter than the window after which a lost import may be sent again: no forgotten socket can still finish one. */
+export const CREATE_DEADLINE_MS = 10 * 60_000
 const DEADLINES = {
   callMs: 15_000,
-  /** Shorter than the window after which a lost import may be sent again: no forgotten socket can still finish one. */
-  createMs: 10 * 60_000,
+  createMs: CREATE_DEADLINE_MS,
   /** Without a byte in either direction. */
   createIdleMs: 60_000,
 }
