@@ -19,11 +19,14 @@ export async function makePostgres() {
   const cluster = await openCluster(folder)
   const port = await freePort()
   let child: ChildProcess | undefined
+  let stopped: Promise<unknown> = Promise.resolve()
 
   const own = {
     url: urlOf(cluster, port),
     /** Starts it, with these settings beside its own, and waits until it takes connections; fine when it runs. */
     async start(settings: Record<string, string> = {}): Promise<void> {
+      // Whoever is answered that it is away may want it back before it has quite ended.
+      await stopped
       if (child && child.exitCode === null && child.signalCode === null) return
       const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', shared_buffers: '16MB', ...settings }
       const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -38,9 +41,9 @@ export async function makePostgres() {
     /** SIGINT: a stop that ends every connection; SIGQUIT: one as in a crash, repaired by the next start. */
     async stop(signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
       if (!child || child.exitCode !== null || child.signalCode !== null) return
-      const ended = once(child, 'exit')
+      stopped = once(child, 'exit')
       child.kill(signal)
-      await ended
+      await stopped
     },
     /** Stops or continues all of its processes: connections stay open, and nothing is answered. */
     async signalAll(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
