@@ -4,7 +4,7 @@ import { startApp, type TestApp } from '../support/app.js'
 import { contactsCsv, contactsRequest, untilState, uploadFile } from '../support/requests.js'
 import { createFaultProxy, type Trouble } from './support/fault-proxy.js'
 
-const WHOLE_TEST_MS = 400_000
+const WHOLE_TEST_MS = 900_000
 const PORTALS = Array.from({ length: 10 }, (_, i) => String(910_001 + i))
 /** Five to each portal, twice. */
 const UPLOADS = PORTALS.flatMap((portalId) => Array.from({ length: 5 }, () => portalId))

@@ -5,7 +5,7 @@ import { checkHistory } from './support/history-checker.js'
 import { RECORD_CHANGES } from './support/place/place.js'
 import { createClients } from './support/run/clients.js'
 
-const WHOLE_TEST_MS = 400_000
+const WHOLE_TEST_MS = 900_000
 const ROUNDS = 50
 const AT_ONCE = 100
 
