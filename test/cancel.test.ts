@@ -90,20 +90,22 @@ describe('POST /v1/portals/:portalId/imports/:importId/cancel', () => {
     expect(app.hubspot.control.imports().map(({ state }) => state)).toEqual(['CANCELED'])
   })
 
-  it('stops one that HubSpot then refuses for now: it is not kept for another try', async () => {
-    const app = await testApp()
-    app.hubspot.control.fault({ on: 'create', do: { status: 429, headers: { 'retry-after': '1' } } })
-    app.hubspot.control.fault({ on: 'any', times: 0, do: { slowMs: 1_500 } })
+  it.each([
+    ['for now', { state: 'accepted', afterSeconds: 1, why: 'rate limit' }],
+    ['for hours', { state: 'held', reason: 'quota', afterSeconds: 3_600, why: 'a quota' }],
+  ] as const)('stops one that HubSpot then refuses %s: it is not kept for another try', async (_name, settlement) => {
+    const app = await testApp({ work: false })
+    const { turns, submissions } = app.deps
     const { body } = await uploadFile(app)
-    await until(
-      () => app.query('SELECT 1 FROM "ImportPart" WHERE "committedAt" IS NOT NULL'),
-      (rows) => rows.length === 1,
-    )
+    const claim = await turns.claimNext(body.portalId)
+    if (!claim || !(await submissions.commit(claim))) throw new Error('nothing to claim')
 
     const asked = await cancel(app, body)
+    await submissions.settle(claim, settlement)
 
-    expect([asked.status, (await untilState(app, body, 'canceled', 'done')).state]).toEqual([200, 'canceled'])
-    expect(app.hubspot.control.imports()).toEqual([])
+    expect([asked.status, asked.body.state]).toEqual([200, 'submitting'])
+    expect(await untilState(app, body, 'canceled')).toMatchObject({ reason: null, problem: null, queue: null })
+    expect(await turns.claimNext(body.portalId)).toBeUndefined()
   })
 
   it('stops one that HubSpot holds twice and that is followed to its end', async () => {
