@@ -10,6 +10,10 @@ const CODES =
   /^(P100[0-3]|P1008|P101[01]|P1017|P2024|P2028|P2034|P2037|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN))$/
 const KINDS = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TransactionWriteConflict']
 const MESSAGES = /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout/i
+const SQLSTATE = /^[0-9A-Z]{5}$/
+const PRISMA_CODE = /^P[1-6]\d{3}$/
+/** The connection is gone, or going: what became of a commit nobody has heard. */
+const LOST = /^(08...|57P..|25P0[34])$/
 /** Whoever was chosen to give way may simply try again. */
 const CONFLICTS = /^(40001|40P01|P2034|TransactionWriteConflict)$/
 /** Prisma has one code for a transaction that took too long, which is undone, and for one that got no connection. */
@@ -28,6 +32,13 @@ export function isOutage(thrown: unknown): boolean {
 export function isConflict(thrown: unknown): boolean {
   return marksOf(thrown).some(
     ({ code, kind, message }) => CONFLICTS.test(code) || CONFLICTS.test(kind) || (code === 'P2028' && EXPIRED.test(message)),
+  )
+}
+
+/** Whether the server itself said that it failed, over a connection that lives: nothing of the transaction is left then. */
+export function isUndone(thrown: unknown): boolean {
+  return marksOf(thrown).some(
+    ({ code, severity }) => SQLSTATE.test(code) && !PRISMA_CODE.test(code) && !LOST.test(code) && severity !== 'FATAL',
   )
 }
 

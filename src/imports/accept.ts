@@ -1,4 +1,5 @@
 import { newId } from '../db/ids.js'
+import { isUndone } from '../db/outage.js'
 import { AppError, type FieldError } from '../errors.js'
 import type { FileStore, StoredFile } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
@@ -65,10 +66,10 @@ export async function acceptImport(
     )
     return { made, isReplayed: false }
   } catch (error) {
+    const isCertain = error instanceof AppError || isUndone(error)
+    if (isCertain) await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
     // A commit whose answer was lost may have happened, or be happening still: its files are left to the sweep then.
-    if (!(error instanceof AppError) && (await deps.imports.exists(id)))
-      return { made: await deps.imports.read(id), isReplayed: false }
-    if (error instanceof AppError) await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
+    else if (await deps.imports.exists(id)) return { made: await deps.imports.read(id), isReplayed: false }
     throw error
   }
 }
