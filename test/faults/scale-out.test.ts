@@ -16,7 +16,7 @@ const RECOVERY_MS = 120_000
 async function webPlace() {
   const database = await createTestDatabase()
   onTestFinished(database.drop)
-  const place = await testPlace({ DATABASE_URL: database.url, ROLE: 'web' })
+  const place = await testPlace({ DATABASE_URL: database.url, ROLE: 'web', AMBIGUOUS_WINDOW_SECONDS: '5' })
   await place.start()
   const key = await place.prepare()
   const web = { url: place.url, key }
