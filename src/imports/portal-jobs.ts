@@ -30,7 +30,7 @@ export const trackPortalJob = job({
   name: 'track-portal',
   payload: PortalPayload,
   oneAtATime,
-  concurrency: 8,
+  concurrency: 16,
   expiresAfterSeconds: 10 * 60,
 })
 

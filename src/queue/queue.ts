@@ -70,6 +70,21 @@ export function createQueue({ connectionString, log }: { connectionString: strin
     return id !== null
   }
 
+  /** One that had something to do looks for more at once, and does not wait for the next poll. */
+  async function startWorker(kind: JobKind<unknown>, handle: (payload: unknown) => Promise<void>): Promise<void> {
+    const options = { pollingIntervalSeconds: POLL_SECONDS, notifyPollingIntervalSeconds: POLL_SECONDS }
+    const workerId = await boss.work(kind.name, options, async ([next]) => {
+      if (!next) return
+      await handle(next.data)
+        .catch((error: unknown) => {
+          log.error({ err: error, job: kind.name, jobId: next.id }, 'job failed')
+          // pg-boss keeps what a job threw: only the message, which is ours and free of secrets.
+          throw new Error(error instanceof Error ? error.name : 'unknown error')
+        })
+        .finally(() => boss.notifyWorker(workerId))
+    })
+  }
+
   const worked = new Set<string>()
   let isStarted = false
 
@@ -123,21 +138,8 @@ export function createQueue({ connectionString, log }: { connectionString: strin
     /** Runs jobs from now on. A handler that throws is logged and tried again, later and later. */
     async work(handlers: JobHandler[]): Promise<void> {
       for (const { kind, handle } of handlers) {
-        const options = {
-          batchSize: 1,
-          localConcurrency: kind.concurrency,
-          pollingIntervalSeconds: POLL_SECONDS,
-          notifyPollingIntervalSeconds: POLL_SECONDS,
-        }
         worked.add(kind.name)
-        await boss.work(kind.name, options, async ([next]) => {
-          if (!next) return
-          await handle(next.data).catch((error: unknown) => {
-            log.error({ err: error, job: kind.name, jobId: next.id }, 'job failed')
-            // pg-boss keeps what a job threw: only the message, which is ours and free of secrets.
-            throw new Error(error instanceof Error ? error.name : 'unknown error')
-          })
-        })
+        for (let nth = 0; nth < kind.concurrency; nth++) await startWorker(kind, handle)
       }
     },
 

@@ -125,12 +125,11 @@ async function fetchRowErrors(
   portalId: string,
   { id, partId, hubspotImportId }: RunningImport,
 ): Promise<void> {
-  const made = await imports.read(id)
   let after: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
     const from = after
     const next = await accessToken.use(portalId, 'track', (token) => hubspot.listRowErrors(token, hubspotImportId, from))
-    await rowErrors.record(made, partId, next.errors)
+    if (next.errors.length > 0) await rowErrors.record(await imports.read(id), partId, next.errors)
     if (next.after === undefined) return
     if (next.after === after) break
     after = next.after
