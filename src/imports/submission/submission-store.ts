@@ -13,7 +13,7 @@ export type Settlement =
   | { state: 'failed' | 'needs_review'; problem: Problem }
 
 /** Renewed every few seconds while an upload runs; a holder that stopped renewing is dead or paused. */
-export const LEASE_SECONDS = 20
+export const LEASE_SECONDS = 12
 const FIRST_POLL_SECONDS = 1
 
 export type SubmissionStore = ReturnType<typeof createSubmissionStore>

@@ -55,7 +55,7 @@ export const ALL_KINDS: Record<Kind, number> = {
 }
 
 /** Longer than LEASE_SECONDS of the app. */
-const PAST_LEASE_MS = 22_000
+const PAST_LEASE_MS = 14_000
 /** Together less than the window in which an answer that was lost may still turn up. */
 const MAX_DELAY_MS = 1_200
 /** Before the commit point: a process that wakes up behind it may still send its last bytes, see docs/reliability.md. */
