@@ -1,0 +1,53 @@
+/** What we noticed in a file before HubSpot saw it. */
+export type Finding = {
+  severity: 'error' | 'warning'
+  /** HubSpot's own word for it where it has one, such as `INVALID_EMAIL`; otherwise ours, in the same form. */
+  code: string
+  /** What is wrong, in a sentence. */
+  message: string
+  /** What to do about it, in a sentence; null: nothing. */
+  fix: string | null
+  file: string | null
+  /** The row as a spreadsheet counts it: the header is 1. 0: the whole file. */
+  line: number | null
+  /** 0-based. */
+  column: number | null
+  columnName: string | null
+  /** The cell, shortened. */
+  value: string | null
+}
+
+/** Of each code so many are kept; all are counted. */
+const KEPT_OF_A_CODE = 1_000
+const MAX_VALUE_LENGTH = 120
+
+/** Findings counted by severity, and how often each code was seen. */
+export type FindingCounts = { errors: number; warnings: number; byCode: Record<string, number> }
+
+export type Findings = ReturnType<typeof createFindings>
+
+/** Collects findings within bounds: a file may have millions. */
+export function createFindings() {
+  const kept: Finding[] = []
+  const counts: FindingCounts = { errors: 0, warnings: 0, byCode: {} }
+
+  return {
+    /** Whoever finds more of a code than are kept need not describe them: `describe` is called for those that are. */
+    add(severity: Finding['severity'], code: string, describe: () => Omit<Finding, 'severity' | 'code'>): void {
+      counts[severity === 'error' ? 'errors' : 'warnings'] += 1
+      const seen = (counts.byCode[code] ?? 0) + 1
+      counts.byCode[code] = seen
+      if (seen > KEPT_OF_A_CODE) return
+      const described = describe()
+      kept.push({ severity, code, ...described, value: described.value && shorten(described.value) })
+    },
+
+    kept: (): readonly Finding[] => kept,
+    counts: (): FindingCounts => counts,
+  }
+}
+
+/** As much of a value as tells a person which one it is. */
+export function shorten(value: string): string {
+  return value.length <= MAX_VALUE_LENGTH ? value : `${value.slice(0, MAX_VALUE_LENGTH - 1).toWellFormed()}…`
+}
