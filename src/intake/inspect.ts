@@ -1,0 +1,147 @@
+import { AppError } from '../errors.js'
+import { type Delimiter, sniffDelimiter } from './dialect.js'
+import { createEncodingCheck, type Encoding, guessUtf16, readByteOrderMark } from './encoding.js'
+import { createStructureScan, type Structure } from './structure.js'
+
+/** What kind of file a name promises. */
+export type Kind = 'text' | 'workbook' | 'old workbook'
+
+/** What was seen of a text. */
+export type Text = {
+  kind: 'text'
+  encoding: Encoding
+  isAscii: boolean
+  delimiter: Delimiter
+  /** Bytes before the header: a byte order mark, a line that names the delimiter. */
+  skip: { markBytes: number; hintBytes: number }
+  /** Undefined in UTF-16, which has none before it is converted. */
+  structure: Structure | undefined
+  /** The first bytes, the header among them. */
+  head: Buffer
+}
+
+/** What a file is, by all of its bytes. */
+export type Inspected = Text | { kind: 'workbook' | 'old workbook' }
+
+/** A header that is longer is none. */
+const HEAD_BYTES = 256 * 1024
+/** From so many bytes on it is clear what a file is. */
+const SNIFF_BYTES = 64 * 1024
+
+const KINDS: Record<string, Kind> = { csv: 'text', tsv: 'text', txt: 'text', xlsx: 'workbook', xls: 'old workbook' }
+const [ZIP, OLE] = [Buffer.from('PK\x03\x04', 'latin1'), Buffer.from('d0cf11e0a1b11ae1', 'hex')]
+const FOREIGN: [name: string, start: Buffer | RegExp][] = [
+  ['a gzip archive', Buffer.from([0x1f, 0x8b])],
+  ['a PDF', Buffer.from('%PDF-')],
+  ['a picture', Buffer.from('\x89PNG', 'latin1')],
+  ['a picture', Buffer.from([0xff, 0xd8, 0xff])],
+  ['a program', Buffer.from('MZ\x90', 'latin1')],
+  ['a program', Buffer.from('\x7fELF', 'latin1')],
+  ['a 7z archive', Buffer.from('7z\xbc\xaf', 'latin1')],
+  ['a RAR archive', Buffer.from('Rar!')],
+  ['HTML', /^\s*<(!doctype|html|head|body|table)\b/i],
+  ['XML', /^\s*<\?xml/i],
+  ['JSON', /^\s*(\{\s*["}]|\[\s*[[{\]])/],
+]
+
+/** The kind of file that a name promises, by its last extension. @throws {AppError} `file_type_unsupported` */
+export function kindOf(name: string): Kind {
+  const extension = /\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? ''
+  const kind = Object.hasOwn(KINDS, extension) ? KINDS[extension] : undefined
+  if (kind) return kind
+  throw new AppError('file_type_unsupported', { detail: `"${name}" is not named .csv, .tsv, .txt, .xlsx or .xls.` })
+}
+
+/**
+ * Looks at a file while its bytes go by: nothing is read twice, and memory is the same for every size. What can never be
+ * imported is refused at its first bytes.
+ *
+ * @throws {AppError} `file_type_unsupported`
+ */
+export function inspect(name: string) {
+  const kind = kindOf(name)
+  const head: Buffer[] = []
+  let headBytes = 0
+  let reader: Reader | undefined
+
+  /** All that there is so far is read at once, the rest as it comes. */
+  function begin(): Reader {
+    const first = Buffer.concat(head)
+    checkStart(name, kind, first)
+    return kind === 'text' ? readText(first) : { push: () => undefined, end: () => ({ kind }) }
+  }
+
+  function push(chunk: Buffer): void {
+    if (headBytes < HEAD_BYTES) head.push(chunk)
+    headBytes += chunk.length
+    if (reader) reader.push(chunk)
+    else if (headBytes >= SNIFF_BYTES) reader = begin()
+  }
+
+  return {
+    /** The same bytes, looked at on their way. */
+    async *watch(source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+      for await (const chunk of source) {
+        push(chunk)
+        yield chunk
+      }
+    },
+
+    /** Once all has gone by. @throws {AppError} `file_empty`, `encoding`, `file_type_unsupported` */
+    result(): Inspected {
+      if (headBytes === 0) throw new AppError('file_empty', { detail: `"${name}" has no bytes.` })
+      const found = (reader ?? begin()).end()
+      return found.kind === 'text' ? { ...found, head: Buffer.concat(head) } : found
+    },
+  }
+}
+
+type Reader = { push: (chunk: Buffer) => void; end: () => Omit<Text, 'head'> | Exclude<Inspected, Text> }
+
+/** @throws {AppError} `file_type_unsupported`: its first bytes are not those of what it is called */
+function checkStart(name: string, kind: Kind, first: Buffer): void {
+  const isZip = first.subarray(0, 4).equals(ZIP)
+  const isOle = first.subarray(0, 8).equals(OLE)
+  // An encrypted workbook is an OLE container: whoever opens it says so.
+  const isAsNamed = kind === 'workbook' ? isZip || isOle : kind === 'old workbook' ? isOle : !isZip && !isOle
+  const start = first
+    .subarray(0, 512)
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '')
+  const foreign = FOREIGN.find(([, mark]) =>
+    mark instanceof RegExp ? mark.test(start) : first.subarray(0, mark.length).equals(mark),
+  )
+  if (isAsNamed && (kind !== 'text' || !foreign)) return
+  const what = foreign?.[0] ?? (isZip ? 'a zip archive or a newer workbook' : isOle ? 'an old Office file' : 'text')
+  throw new AppError('file_type_unsupported', {
+    detail: `"${name}" is ${what} inside. Send CSV as .csv and a workbook as .xlsx, as saved by the program that made it.`,
+  })
+}
+
+function readText(first: Buffer): Reader {
+  const mark = readByteOrderMark(first)
+  const utf16 = mark.bytes === 2 ? mark.encoding : guessUtf16(first.subarray(0, SNIFF_BYTES))
+  const { delimiter, hintLength } = sniffDelimiter(decodeStart(first.subarray(mark.bytes, SNIFF_BYTES), utf16))
+  const skip = { markBytes: mark.bytes, hintBytes: utf16 ? hintLength * 2 : hintLength }
+  if (utf16) {
+    const text = { kind: 'text' as const, encoding: utf16, isAscii: false, delimiter, skip, structure: undefined }
+    return { push: () => undefined, end: () => text }
+  }
+
+  const encoding = createEncodingCheck()
+  const structure = createStructureScan(delimiter)
+  encoding.push(first)
+  structure.push(first.subarray(skip.markBytes + skip.hintBytes))
+  return {
+    push: (chunk) => {
+      encoding.push(chunk)
+      structure.push(chunk)
+    },
+    end: () => ({ kind: 'text', ...encoding.end(), delimiter, skip, structure: structure.end() }),
+  }
+}
+
+/** Enough to see where cells end, whatever the letters between are. */
+function decodeStart(first: Buffer, utf16: Encoding | undefined): string {
+  return utf16 ? new TextDecoder(utf16).decode(first.subarray(0, first.length - (first.length % 2))) : first.toString('latin1')
+}
