@@ -387,6 +387,7 @@ describe('GET an import', () => {
       severity: 'error',
       code: 'INVALID_EMAIL',
       message: 'The email address is not valid.',
+      fix: null,
       file: 'contacts.csv',
       line: 6,
       column: 1,

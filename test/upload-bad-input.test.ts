@@ -732,10 +732,13 @@ describe('an upload and its size', () => {
     const app = await capped()
     const head = `${disposition('files', 'contacts.csv')}\r\nContent-Transfer-Encoding: base64`
 
-    const res = await postParts(app, [requestPart(), { head, body: 'RW1haWw=' }])
+    const columnMappings = [{ columnObjectTypeId: '0-1', columnName: 'RW1haWw=', propertyName: 'firstname' }]
+    const entry = fileEntry('contacts.csv', { fileImportPage: { hasHeader: true, columnMappings } })
+
+    const res = await postParts(app, [requestPart(contactsRequest({ files: [entry] })), { head, body: 'RW1haWw=\nRW1h' }])
 
     expect(res.status).toBe(202)
-    expect(res.body.files).toMatchObject([{ bytes: 8 }])
+    expect(res.body.files).toMatchObject([{ bytes: 13, rows: 1 }])
   })
 })
 

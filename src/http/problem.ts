@@ -63,14 +63,17 @@ export function problemHandler({ log, publicUrl, renderError, isOutage }: Deps):
   }
 }
 
-/** A problem's body; also for answers that Express never sees. */
-export function problemJson(
-  publicUrl: string,
-  code: ProblemCode,
-  more: { detail?: string | undefined; errors?: FieldError[] | undefined; requestId?: string } = {},
-): string {
+type More = { detail?: string | undefined; errors?: FieldError[] | undefined; requestId?: string }
+
+/** A problem as its reader gets it. */
+export function toProblem(publicUrl: string, code: ProblemCode, { detail, errors, requestId }: More = {}) {
   const { status, title } = PROBLEMS[code]
-  return JSON.stringify({ type: `${publicUrl}/problems/${code}`, title, status, code, ...more })
+  return { type: `${publicUrl}/problems/${code}`, title, status, code, detail, errors, requestId }
+}
+
+/** A problem's body; also for answers that Express never sees. */
+export function problemJson(publicUrl: string, code: ProblemCode, more: More = {}): string {
+  return JSON.stringify(toProblem(publicUrl, code, more))
 }
 
 /** Partners get problem+json whatever they accept; a page is for who asks for one, and for the paths that have pages. */

@@ -3,15 +3,15 @@ import type { Request, RequestHandler, Response } from 'express'
 import multer, { MulterError, type StorageEngine } from 'multer'
 import { AppError, type ProblemCode } from '../errors.js'
 
-/** A stored file part; `name` is the file's own, without a path. */
-export type UploadedFile<Stored> = Stored & { name: string }
-
 /** What a multipart request brought: its files, all stored, and its one text. */
-export type Upload<Stored> = { text: string | undefined; files: UploadedFile<Stored>[] }
+export type Upload<Stored> = { text: string | undefined; files: Stored[] }
 
 type Options<Stored> = {
-  /** Takes a part's bytes as they come. A source that fails must leave nothing stored. */
-  save: (source: AsyncIterable<Buffer>) => Promise<Stored>
+  /**
+   * Takes a part's bytes as they come; `name` is the file's own, without a path. A source that fails must leave nothing
+   * stored.
+   */
+  save: (source: AsyncIterable<Buffer>, name: string) => Promise<Stored>
   remove: (stored: Stored) => Promise<void>
   /** Who sends: nobody may fill a process with uploads of his. */
   senderOf: (res: Response) => string
@@ -109,7 +109,7 @@ function checkHeaders(req: Request, maxBytes: number): void {
 async function receive<Stored extends object>(req: Request, options: Options<Stored>): Promise<Upload<Stored>> {
   const { save, remove, maxBytes, fileField, textField, checkText } = options
   const texts: string[] = [] // those that came as file parts
-  const files: UploadedFile<Stored>[] = []
+  const files: Stored[] = []
   const saving = new Set<Promise<unknown>>()
   const body = boundedBody(req, maxBytes)
   let isTextChecked = false
@@ -134,8 +134,7 @@ async function receive<Stored extends object>(req: Request, options: Options<Sto
     if (fieldname !== fileField) throw unexpectedField(fieldname)
     const name = cleanName(originalname)
     readText()
-    const stored = await save(untruncated(stream, maxBytes))
-    files.push({ ...stored, name })
+    files.push(await save(untruncated(stream, maxBytes), name))
   }
 
   const storage: StorageEngine = {

@@ -1,35 +1,32 @@
 import { newId } from '../db/ids.js'
 import { isUndone } from '../db/outage.js'
-import { AppError, type FieldError } from '../errors.js'
-import type { FileStore, StoredFile } from '../files/file-store.js'
+import { AppError, type FieldError, PROBLEMS } from '../errors.js'
+import type { FileStore } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
-import type { UploadedFile } from '../http/upload.js'
 import type { Queue } from '../queue/queue.js'
 import { fingerprintOf, type Idempotency } from './idempotency-key.js'
 import type { UsedKey } from './idempotency-store.js'
 import { ImportRequest } from './import-request.js'
-import type { Finding, Import, ImportStore, NewImport, StoredImportFile } from './import-store.js'
+import type { Import, ImportStore } from './import-store.js'
 import { advancePortalJob } from './portal-jobs.js'
+import { type Checked, HARMLESS, type PreflightOptions, preflight, type ReceivedFile } from './preflight.js'
 
 type Deps = {
   imports: Pick<ImportStore, 'create' | 'exists' | 'read' | 'find'>
-  files: Pick<FileStore, 'remove' | 'touch'>
+  files: Pick<FileStore, 'read' | 'save' | 'remove' | 'touch'>
   queue: Pick<Queue, 'enqueueWith'>
 }
 
-/** A stored file, with its data rows as far as they can be counted in text. */
-export type CountedFile = StoredFile & { rows: number }
-
-type Input = {
+type Upload = {
   portalId: string
-  partnerId: string
-  keyId: string
   /** The importRequest as it came. */
   text: string | undefined
-  files: UploadedFile<CountedFile>[]
-  idempotency: Idempotency
+  files: ReceivedFile[]
+  options: PreflightOptions
 }
+
+type Input = Upload & { partnerId: string; keyId: string; idempotency: Idempotency }
 
 /** The import; replayed: it had been made already, by an earlier request with the same key. */
 type Accepted = { made: Import; isReplayed: boolean }
@@ -38,40 +35,95 @@ type Accepted = { made: Import; isReplayed: boolean }
  * Makes a stored upload an import: from here on it is never lost. Nothing about HubSpot happens yet. The files are the
  * import's from now on, or removed.
  *
- * @throws {AppError} what parseImportRequest throws, `file_missing`, `files_mismatch`, `idempotency_key_reused`,
- *   `idempotency_key_in_use`
+ * @throws {AppError} what parseImportRequest and preflight throw, `file_missing`, `files_mismatch`,
+ *   `idempotency_key_reused`, `idempotency_key_in_use`
  */
-export async function acceptImport(
-  deps: Deps,
-  { portalId, partnerId, keyId, text, files, idempotency }: Input,
-): Promise<Accepted> {
+export async function acceptImport(deps: Deps, { partnerId, keyId, idempotency, ...upload }: Input): Promise<Accepted> {
+  const { portalId, files, options } = upload
   const id = newId('imp')
+  const stored = files.map(({ storeKey }) => storeKey)
   try {
-    const request = parseImportRequest(text, portalId)
-    const { matched, findings } = matchFiles(request, files)
-    const { portalId: _, ...outgoing } = request
-    const named = {
-      ...outgoing,
-      files: request.files.map((entry, i) => ({ ...entry, fileName: matched[i]?.name ?? entry.fileName })),
-    }
-    const fingerprint = fingerprintOf(named, matched)
+    const asked = readUpload(upload)
+    const fingerprint = fingerprintOf(asked.request, asked.files, options)
     if (idempotency && 'used' in idempotency)
       return await replay(deps, { portalId, partnerId, files, fingerprint }, idempotency.used)
     const key = idempotency && { ...idempotency, fingerprint }
+    const { replaced, ...checked } = await preflight(deps, { ...asked, options })
+    stored.push(...checked.files.map(({ storeKey }) => storeKey ?? ''))
+    refuseWrongCells(checked, options)
     // An upload may have taken hours: what it stored first is not to be taken for a leftover just now.
-    await Promise.all(files.map(({ storeKey }) => deps.files.touch(storeKey)))
+    await Promise.all(checked.files.map(({ storeKey }) => deps.files.touch(storeKey ?? '')))
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
     const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
-      deps.imports.create({ id, portalId, partnerId, keyId, request: named, files: matched, findings, key }, enqueueIn),
+      deps.imports.create({ ...checked, id, portalId, partnerId, keyId, key }, enqueueIn),
     )
+    await Promise.all(replaced.map((storeKey) => deps.files.remove(storeKey)))
     return { made, isReplayed: false }
   } catch (error) {
     const isCertain = error instanceof AppError || isUndone(error)
-    if (isCertain) await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
+    if (isCertain) await Promise.all(stored.map((storeKey) => deps.files.remove(storeKey)))
     // A commit whose answer was lost may have happened, or be happening still: its files are left to the sweep then.
     else if (await deps.imports.exists(id)) return { made: await deps.imports.read(id), isReplayed: false }
     throw error
   }
+}
+
+/** What would become of an upload, and what is wrong with it; nothing of it is kept. `problem`: why it would be refused. */
+export type Report = { problem: AppError | undefined; checked: Omit<Checked, 'replaced'> | undefined }
+
+/**
+ * Looks at an upload as if to accept it.
+ *
+ * @throws {AppError} what is wrong with the request itself
+ */
+export async function validateUpload(deps: Pick<Deps, 'files'>, upload: Upload): Promise<Report> {
+  const stored = upload.files.map(({ storeKey }) => storeKey)
+  try {
+    const checked = await preflight(deps, { ...readUpload(upload), options: upload.options })
+    stored.push(...checked.files.map(({ storeKey }) => storeKey ?? ''))
+    return { problem: refusalOf(checked, upload.options), checked }
+  } catch (error) {
+    if (error instanceof AppError && ABOUT_FILES.includes(PROBLEMS[error.code].status))
+      return { problem: error, checked: undefined }
+    throw error
+  } finally {
+    await Promise.all(stored.map((storeKey) => deps.files.remove(storeKey)))
+  }
+}
+
+function refuseWrongCells(checked: Pick<Checked, 'findings' | 'counts'>, options: PreflightOptions): void {
+  const refusal = refusalOf(checked, options)
+  if (refusal) throw refusal
+}
+
+const MAX_TOLD = 50
+const ABOUT_FILES = [415, 422]
+
+/** Why strictness refuses what was found; undefined when it does not. */
+function refusalOf(
+  { findings, counts }: Pick<Checked, 'findings' | 'counts'>,
+  { strict }: PreflightOptions,
+): AppError | undefined {
+  const wrong = Object.entries(counts.byCode).filter(([code]) => !HARMLESS.includes(code))
+  if (!strict || wrong.length === 0) return undefined
+  return new AppError('findings_refused', {
+    detail: `strict=true, and ${wrong.map(([code, count]) => `${count} × ${code}`).join(', ')}.`,
+    errors: findings
+      .filter(({ code }) => !HARMLESS.includes(code))
+      .slice(0, MAX_TOLD)
+      .map(({ message, file, line, columnName }) => ({
+        detail: message,
+        ...(file === null ? {} : { file }),
+        ...(line === null ? {} : { row: line }),
+        ...(columnName === null ? {} : { column: columnName }),
+      })),
+  })
+}
+
+/** What was uploaded, each file with its entry in the request. */
+function readUpload({ portalId, text, files }: Upload): { request: ImportRequest; files: ReceivedFile[] } {
+  const { portalId: _, ...request } = parseImportRequest(text, portalId)
+  return { request, files: matchFiles(request, files) }
 }
 
 type Again = Pick<Input, 'portalId' | 'partnerId' | 'files'> & { fingerprint: Buffer }
@@ -107,22 +159,11 @@ export function parseImportRequest(text: string | undefined, portalId: string): 
   return data
 }
 
-/** Finds each named file's upload. A single file needs no name to be found: a different one is repaired, and said. */
-function matchFiles(
-  request: ImportRequest,
-  uploads: UploadedFile<CountedFile>[],
-): Pick<NewImport, 'findings'> & { matched: NewImport['files'] } {
+/** Finds each named file's upload. A single file needs no name to be found. */
+function matchFiles(request: ImportRequest, uploads: ReceivedFile[]): ReceivedFile[] {
   if (uploads.length === 0)
     throw new AppError('file_missing', { detail: 'Send at least one part named "files" with a filename.' })
-  const [entry, secondEntry] = request.files
-  const [upload, secondUpload] = uploads
-  if (entry && upload && !secondEntry && !secondUpload) {
-    const name = outgoingName(upload.name)
-    return {
-      matched: [toImportFile(upload, name, entry.fileFormat)],
-      findings: entry.fileName === name ? [] : [renamed(entry.fileName, name)],
-    }
-  }
+  if (request.files.length === 1 && uploads.length === 1) return uploads
 
   const names = request.files.map(({ fileName }) => fileName)
   const unnamed = uploads.find(({ name }, i) => !names.includes(name) || uploads.findIndex((other) => other.name === name) < i)
@@ -130,28 +171,11 @@ function matchFiles(
     const detail = `"${unnamed.name}" was uploaded, but importRequest.files does not name it, or it came twice.`
     throw new AppError('files_mismatch', { detail, errors: [{ file: unnamed.name, detail }] })
   }
-  const matched = request.files.map((named, i) => {
-    const found = uploads.find(({ name }) => name === named.fileName)
-    if (!found)
-      throw invalid([{ pointer: `/files/${i}/fileName`, file: named.fileName, detail: 'no file of this name was uploaded' }])
-    return toImportFile(found, outgoingName(found.name), named.fileFormat)
+  return names.map((fileName, i) => {
+    const found = uploads.find(({ name }) => name === fileName)
+    if (!found) throw invalid([{ pointer: `/files/${i}/fileName`, file: fileName, detail: 'no file of this name was uploaded' }])
+    return found
   })
-  return { matched, findings: [] }
-}
-
-/** Only of text do we know the rows. */
-function toImportFile(file: CountedFile, name: string, format: string): StoredImportFile {
-  return { ...file, name, format, rows: format === 'CSV' ? file.rows : null }
-}
-
-/** Quotes and backslashes cannot stand in a part's header in a way that all servers read alike. */
-function outgoingName(name: string): string {
-  return name.replace(/["\\]/g, '_')
-}
-
-function renamed(from: string, to: string): Finding {
-  const message = `importRequest names the file "${from.slice(0, 200)}", but it was uploaded as "${to}". HubSpot gets it under the uploaded name.`
-  return { severity: 'warning', code: 'FILE_NAME_REPAIRED', message, file: to, line: 0 }
 }
 
 function invalid(errors: FieldError[]): AppError {

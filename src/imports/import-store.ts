@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { newId } from '../db/ids.js'
 import type { Database, Prisma, Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
+import type { Finding, FindingCounts } from '../intake/finding.js'
 import { type KeyClaim, recordUse } from './idempotency-store.js'
 import type { ImportRequest } from './import-request.js'
 import { HeldReason, ImportState } from './schema.js'
@@ -21,6 +22,8 @@ export type StoredImportFile = {
   sha256: string
   rows: number | null
   storeKey: string | null
+  /** What was uploaded, where that had to be written anew for HubSpot. */
+  sent: { bytes: number; sha256: string } | null
 }
 export type ImportPart = { id: string; hubspotImportId: string | null; state: string | null; counters: Counters }
 
@@ -35,6 +38,8 @@ export type Import = {
   files: StoredImportFile[]
   parts: ImportPart[]
   findings: { errors: number; warnings: number }
+  /** How often each code was found. */
+  findingCodes: Record<string, number>
   /** An earlier import of the same partner and portal, of the same bytes. */
   possibleDuplicateOf: string | null
   createdAt: Date
@@ -44,9 +49,6 @@ export type Import = {
 /** An import with what HubSpot is asked for, which may be large: only who sends it or explains its rows reads that. */
 export type StoredImport = Import & { request: ImportRequest }
 
-/** Something we noticed in a file before HubSpot saw it. */
-export type Finding = { severity: 'error' | 'warning'; code: string; message: string; file: string | null; line: number | null }
-
 export type NewImport = {
   id: string
   portalId: string
@@ -55,7 +57,9 @@ export type NewImport = {
   keyId: string
   request: ImportRequest
   files: StoredImportFile[]
-  findings: Finding[]
+  /** Those that are kept, and how many there were. */
+  findings: readonly Finding[]
+  counts: FindingCounts
   /** The sender's key for it, and what the key stands for. */
   key: { claim: KeyClaim; fingerprint: Buffer } | undefined
 }
@@ -85,12 +89,22 @@ const FIELDS = {
   problem: true,
   findingErrors: true,
   findingWarnings: true,
+  findingCodes: true,
   possibleDuplicateOf: true,
   createdAt: true,
   updatedAt: true,
   files: {
     orderBy: { position: 'asc' },
-    select: { name: true, format: true, bytes: true, sha256: true, rows: true, storeKey: true },
+    select: {
+      name: true,
+      format: true,
+      bytes: true,
+      sha256: true,
+      sentBytes: true,
+      sentSha256: true,
+      rows: true,
+      storeKey: true,
+    },
   },
   parts: { orderBy: { position: 'asc' }, select: { id: true, hubspotImportId: true, state: true, counters: true } },
 } as const
@@ -106,13 +120,9 @@ export function createImportStore(prisma: Database) {
      *   `idempotency_key_in_use`, `too_many_waiting`
      */
     async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
-      const { id, portalId, partnerId, keyId, request, files, findings, key } = input
+      const { id, portalId, partnerId, keyId, request, files, findings, counts, key } = input
       const part = newId('par')
       const contentHash = contentHashOf(files)
-      const counts = {
-        errors: findings.filter(({ severity }) => severity === 'error').length,
-        warnings: findings.filter(({ severity }) => severity === 'warning').length,
-      }
       return prisma.$transaction(async (tx) => {
         // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
         // parked meanwhile parks it too.
@@ -138,15 +148,21 @@ export function createImportStore(prisma: Database) {
         const reason =
           portal.status === 'reconnect' ? 'reconnect' : portal.pausedUntil ? 'migration' : portal.quotaUntil ? 'quota' : null
         const state = reason ? 'held' : 'accepted'
-        const fileRows = files.map((file, position) => ({ ...file, id: newId('fil'), position }))
+        const fileRows = files.map(({ sent, ...file }, position) => ({
+          ...file,
+          id: newId('fil'),
+          position,
+          sentBytes: sent?.bytes,
+          sentSha256: sent?.sha256,
+        }))
         // One statement: a sender waits for every round trip.
         const [stored] = await tx.$queryRaw<Pick<Import, 'createdAt' | 'updatedAt' | 'possibleDuplicateOf'>[]>`
           WITH made AS (
             INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt",
-                                  "findingErrors", "findingWarnings", "contentHash", "rows", "isLarge", "possibleDuplicateOf")
+                                  "findingErrors", "findingWarnings", "findingCodes", "contentHash", "rows", "isLarge", "possibleDuplicateOf")
             VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${state}, ${reason},
                     coalesce(greatest(${portal.pausedUntil}::timestamptz, ${portal.quotaUntil}::timestamptz), clock_timestamp()),
-                    ${counts.errors}, ${counts.warnings}, ${contentHash}, ${rowsOf(files)}, ${isLarge(files)}, (
+                    ${counts.errors}, ${counts.warnings}, ${JSON.stringify(counts.byCode)}::jsonb, ${contentHash}, ${rowsOf(files)}, ${isLarge(files)}, (
                       SELECT d."id" FROM "Import" d
                       WHERE d."portalId" = ${portalId} AND d."partnerId" = ${partnerId} AND d."contentHash" = ${contentHash}
                         AND d."createdAt" > now() - ${DUPLICATE_DAYS} * interval '1 day'
@@ -157,19 +173,20 @@ export function createImportStore(prisma: Database) {
             INSERT INTO "Turn" ("portalId", "partnerId", "lastAt") VALUES (${portalId}, ${partnerId}, '-infinity')
             ON CONFLICT DO NOTHING
           ), file AS (
-            INSERT INTO "ImportFile" ("id", "importId", "position", "name", "format", "bytes", "sha256", "rows", "storeKey")
-            SELECT f."id", ${id}, f."position", f."name", f."format", f."bytes", f."sha256", f."rows", f."storeKey"
+            INSERT INTO "ImportFile" ("id", "importId", "position", "name", "format", "bytes", "sha256", "sentBytes", "sentSha256", "rows", "storeKey")
+            SELECT f."id", ${id}, f."position", f."name", f."format", f."bytes", f."sha256", f."sentBytes", f."sentSha256", f."rows", f."storeKey"
             FROM jsonb_to_recordset(${JSON.stringify(fileRows)}::jsonb)
-              AS f("id" text, "position" int, "name" text, "format" text, "bytes" bigint, "sha256" text, "rows" int, "storeKey" text)
+              AS f("id" text, "position" int, "name" text, "format" text, "bytes" bigint, "sha256" text, "sentBytes" bigint, "sentSha256" text,
+                   "rows" int, "storeKey" text)
           ), part AS (
             INSERT INTO "ImportPart" ("id", "importId", "position") VALUES (${part}, ${id}, 0)
           ), event AS (
             INSERT INTO "ImportEvent" ("importId", "type") VALUES (${id}, ${state})
           ), finding AS (
-            INSERT INTO "RowError" ("importId", "origin", "severity", "code", "message", "file", "line")
-            SELECT ${id}, 'finding', f."severity", f."code", f."message", f."file", f."line"
+            INSERT INTO "RowError" ("importId", "origin", "severity", "code", "message", "fix", "file", "line", "columnIndex", "columnName", "value")
+            SELECT ${id}, 'finding', f."severity", f."code", f."message", f."fix", f."file", f."line", f."column", f."columnName", f."value"
             FROM jsonb_to_recordset(${JSON.stringify(findings)}::jsonb)
-              AS f("severity" text, "code" text, "message" text, "file" text, "line" int)
+              AS f("severity" text, "code" text, "message" text, "fix" text, "file" text, "line" int, "column" int, "columnName" text, "value" text)
           )
           SELECT "createdAt", "updatedAt", "possibleDuplicateOf" FROM made`
         if (!stored) throw new AppError('internal')
@@ -187,7 +204,8 @@ export function createImportStore(prisma: Database) {
           problem: null,
           files,
           parts: [{ id: part, hubspotImportId: null, state: null, counters: {} }],
-          findings: counts,
+          findings: { errors: counts.errors, warnings: counts.warnings },
+          findingCodes: counts.byCode,
         }
       })
     },
@@ -232,7 +250,7 @@ export function createImportStore(prisma: Database) {
 
 /** The same for the same bytes, in whatever order and under whatever names. */
 function contentHashOf(files: StoredImportFile[]): Buffer {
-  const sums = files.map(({ sha256 }) => sha256).sort()
+  const sums = files.map(({ sha256, sent }) => sent?.sha256 ?? sha256).sort()
   return createHash('sha256').update(sums.join('\n')).digest()
 }
 
@@ -257,15 +275,20 @@ export async function recordEvent(
 
 type Row = Prisma.ImportGetPayload<{ select: typeof FIELDS }>
 
-function toImport({ findingErrors, findingWarnings, ...row }: Row): Import {
+function toImport({ findingErrors, findingWarnings, findingCodes, ...row }: Row): Import {
   return {
     ...row,
     state: ImportState.catch('needs_review').parse(row.state),
     reason: HeldReason.nullable().catch(null).parse(row.reason),
     problem: Problem.nullable().catch(null).parse(row.problem),
-    files: row.files.map((file) => ({ ...file, bytes: Number(file.bytes) })),
+    files: row.files.map(({ bytes, sentBytes, sentSha256, ...file }) => ({
+      ...file,
+      bytes: Number(bytes),
+      sent: sentBytes === null || sentSha256 === null ? null : { bytes: Number(sentBytes), sha256: sentSha256 },
+    })),
     parts: row.parts.map((part) => ({ ...part, counters: Counters.catch({}).parse(part.counters) })),
     findings: { errors: findingErrors, warnings: findingWarnings },
+    findingCodes: Counters.catch({}).parse(findingCodes),
   }
 }
 

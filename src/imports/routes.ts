@@ -1,23 +1,32 @@
-import { Router } from 'express'
+import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { refuseInvalid, serve } from '../http/endpoint.js'
-import { onlyMethods } from '../http/problem.js'
+import { onlyMethods, toProblem } from '../http/problem.js'
 import { upload, uploadOf } from '../http/upload.js'
-import { createRowCounter } from '../intake/count-rows.js'
+import { inspect } from '../intake/inspect.js'
 import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
 import type { Queue } from '../queue/queue.js'
-import { acceptImport, type CountedFile, parseImportRequest } from './accept.js'
+import { acceptImport, parseImportRequest, validateUpload } from './accept.js'
 import { stopImport } from './cancel.js'
 import type { CancellationStore } from './cancellation-store.js'
 import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './idempotency-key.js'
 import type { IdempotencyStore } from './idempotency-store.js'
-import { type Import, type ImportStore, type Owner, sumCounters } from './import-store.js'
+import { type Import, type ImportStore, type Owner, type StoredImportFile, sumCounters } from './import-store.js'
+import type { ReceivedFile } from './preflight.js'
 import type { RowErrorStore } from './row-error-store.js'
-import { cancelImport, createImport, findImport, type ImportView, listImportErrors, listImports } from './schema.js'
+import {
+  cancelImport,
+  createImport,
+  findImport,
+  type ImportView,
+  listImportErrors,
+  listImports,
+  validateImport,
+} from './schema.js'
 import type { QueuePlace, TurnStore } from './submission/turn-store.js'
 
 type Deps = {
@@ -63,16 +72,46 @@ export function importRoutes(deps: Deps): Router {
     return found
   }
 
+  const create = serve(createImport, async ({ params: { portalId }, query: options, res }) => {
+    const { text, files } = uploadOf<ReceivedFile>(res)
+    const { partnerId, keyId } = callerOf(res)
+    const input = { portalId, partnerId, keyId, text, files, options, idempotency: idempotencyOf(res) }
+    const { made, isReplayed } = await acceptImport(deps, input)
+    if (isReplayed) res.set('idempotency-replayed', 'true')
+    const shown = await view(made)
+    res.location(shown.links.self)
+    return shown
+  })
+
+  const validate = serve(validateImport, async ({ params: { portalId }, query: options, res }) => {
+    const { text, files } = uploadOf<ReceivedFile>(res)
+    const { problem, checked } = await validateUpload(deps, { portalId, text, files, options })
+    const { errors = 0, warnings = 0, byCode: codes = {} } = checked?.counts ?? {}
+    return {
+      isAcceptable: problem === undefined,
+      problem: problem ? toProblem(deps.config.publicUrl, problem.code, problem.options) : null,
+      files: (checked?.files ?? []).map(viewFile),
+      findings: { errors, warnings },
+      codes,
+      results: (checked?.findings ?? []).map((finding) => ({
+        ...finding,
+        origin: 'finding' as const,
+        column: finding.column === null ? null : finding.column + 1,
+      })),
+      importRequest: checked?.request ?? null,
+    }
+  })
+
   router.post(
     createImport.path,
     requirePartner(deps), // before the upload: a stranger's file is never read
     refuseInvalid(createImport),
-    claimIdempotencyKey(deps), // before the upload as well: of two twins only one is read
-    upload<CountedFile>({
-      save: async (source) => {
-        const counter = createRowCounter()
-        const stored = await deps.files.save(counter.watch(source))
-        return { ...stored, rows: counter.rows() }
+    unlessValidating(claimIdempotencyKey(deps)), // before the upload as well: of two twins only one is read
+    upload<ReceivedFile>({
+      save: async (source, name) => {
+        const inspection = inspect(name)
+        const stored = await deps.files.save(inspection.watch(source))
+        return { ...stored, name, inspected: inspection.result() }
       },
       remove: ({ storeKey }) => deps.files.remove(storeKey),
       senderOf: (res) => callerOf(res).partnerId,
@@ -81,16 +120,7 @@ export function importRoutes(deps: Deps): Router {
       textField: 'importRequest',
       checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
     }),
-    serve(createImport, async ({ params: { portalId }, res }) => {
-      const { text, files } = uploadOf<CountedFile>(res)
-      const { partnerId, keyId } = callerOf(res)
-      const input = { portalId, partnerId, keyId, text, files, idempotency: idempotencyOf(res) }
-      const { made, isReplayed } = await acceptImport(deps, input)
-      if (isReplayed) res.set('idempotency-replayed', 'true')
-      const shown = await view(made)
-      res.location(shown.links.self)
-      return shown
-    }),
+    (req: Request, res: Response, next: NextFunction) => (isValidating(req) ? validate : create)(req, res, next),
     releaseIdempotencyKey(deps),
   )
   router.get(
@@ -122,9 +152,9 @@ export function importRoutes(deps: Deps): Router {
     listImportErrors.path,
     requirePartner(deps),
     serve(listImportErrors, async ({ params: { portalId, importId }, query, res }) => {
-      const { id } = await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)
+      const { id, findingCodes: codes } = await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)
       const { errors, next } = await deps.rowErrors.list(id, query)
-      return { results: errors, ...(next ? { paging: { next: { after: next } } } : {}) }
+      return { results: errors, codes, ...(next ? { paging: { next: { after: next } } } : {}) }
     }),
   )
   router.all(createImport.path, onlyMethods('GET', 'HEAD', 'POST'))
@@ -133,13 +163,27 @@ export function importRoutes(deps: Deps): Router {
   return router
 }
 
+/** Nothing is made, so there is nothing to make only once. */
+function unlessValidating(handler: RequestHandler): RequestHandler {
+  return (req, res, next) => (isValidating(req) ? next() : handler(req, res, next))
+}
+
+function isValidating(req: Request): boolean {
+  return req.query.validateOnly === 'true'
+}
+
+/** Its size and sum are those of what was sent, whatever HubSpot gets. */
+function viewFile({ sent, ...file }: StoredImportFile): ImportView['files'][number] {
+  return { ...file, ...sent }
+}
+
 function toView({ id, portalId, files, parts, ...made }: Import, queue: QueuePlace | undefined, publicUrl: string): ImportView {
   const self = `${publicUrl}/v1/portals/${portalId}/imports/${id}`
   return {
     ...made,
     id,
     portalId,
-    files,
+    files: files.map(viewFile),
     parts,
     queue: queue ?? null,
     counters: sumCounters(parts),

@@ -25,6 +25,18 @@ export const ImportId = z.string().regex(/^imp_[0-9a-f]{32}$/)
 const Instant = z.date().transform((date) => date.toISOString())
 const Counters = z.record(z.string(), z.number())
 
+const Findings = z.object({ errors: z.number(), warnings: z.number() })
+
+const FileView = z.object({
+  name: z.string(),
+  format: z.string(),
+  /** As they were sent. */
+  bytes: z.number(),
+  sha256: z.string(),
+  /** Data rows, once known. */
+  rows: z.number().nullable(),
+})
+
 /** What a partner sees of an import. */
 export const ImportView = z.object({
   id: ImportId,
@@ -36,17 +48,8 @@ export const ImportView = z.object({
   reason: HeldReason.nullable(),
   /** Why it failed or needs a person. */
   problem: z.object({ code: z.string(), detail: z.string(), correlationId: z.string().nullable() }).nullable(),
-  files: z.array(
-    z.object({
-      name: z.string(),
-      format: z.string(),
-      bytes: z.number(),
-      sha256: z.string(),
-      /** Data rows, once known. */
-      rows: z.number().nullable(),
-    }),
-  ),
-  findings: z.object({ errors: z.number(), warnings: z.number() }),
+  files: z.array(FileView),
+  findings: Findings,
   parts: z.array(z.object({ hubspotImportId: z.string().nullable(), state: z.string().nullable(), counters: Counters })),
   counters: Counters,
   /** Where it stands in the portal's queue, from 1, and when it will probably start; null when it does not wait for its turn. */
@@ -68,8 +71,10 @@ export const RowErrorView = z.object({
   severity: z.enum(['error', 'warning']),
   code: z.string(),
   message: z.string(),
+  /** What to do about it. */
+  fix: z.string().nullable(),
   file: z.string().nullable(),
-  /** 1-based line of the file; 0: the whole file. */
+  /** The row as a spreadsheet counts it: the header is 1. 0: the whole file. */
   line: z.number().nullable(),
   /** 1-based column. */
   column: z.number().nullable(),
@@ -78,14 +83,54 @@ export const RowErrorView = z.object({
 })
 export type RowErrorView = z.input<typeof RowErrorView>
 
+const Flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((flag) => flag === 'true')
+
+const UploadOptions = z.strictObject({
+  /** `never`: a file that HubSpot could not take as it is, is refused. */
+  normalize: z.enum(['auto', 'never']).default('auto'),
+  /** A wrong cell refuses the file. */
+  strict: Flag,
+  /** Only to be told what is wrong: nothing is kept, nothing sent. */
+  validateOnly: Flag,
+})
+
 export const createImport = endpoint({
   method: 'post',
   path: '/v1/portals/:portalId/imports',
   summary: 'Upload a file and start a HubSpot import with it',
   params: z.object({ portalId: PortalId }),
-  query: z.strictObject({}),
+  query: UploadOptions,
   missing: 'portal_not_found',
   reply: { status: 202, schema: ImportView },
+})
+
+/** The same upload with `validateOnly=true`. */
+export const validateImport = endpoint({
+  method: 'post',
+  path: createImport.path,
+  summary: 'Upload a file to be told what is wrong with it; nothing is kept, nothing sent',
+  params: createImport.params,
+  query: UploadOptions,
+  missing: 'portal_not_found',
+  reply: {
+    status: 200,
+    schema: z.object({
+      isAcceptable: z.boolean(),
+      /** Why it would be refused. */
+      problem: z.looseObject({ code: z.string() }).nullable(),
+      files: z.array(FileView),
+      findings: Findings,
+      /** How often each code was found. */
+      codes: Counters,
+      /** At most 1,000 of each code. */
+      results: z.array(RowErrorView),
+      /** What HubSpot would be asked for. */
+      importRequest: z.looseObject({}).nullable(),
+    }),
+  },
 })
 
 export const listImports = endpoint({
@@ -131,5 +176,9 @@ export const listImportErrors = endpoint({
       .optional(),
   }),
   missing: 'import_not_found',
-  reply: { status: 200, schema: z.object({ results: z.array(RowErrorView), paging: Paging }) },
+  reply: {
+    status: 200,
+    /** `codes`: how often we found each; at most 1,000 of each are among the results. */
+    schema: z.object({ results: z.array(RowErrorView), codes: Counters, paging: Paging }),
+  },
 })

@@ -42,6 +42,12 @@ export function createFindings() {
       kept.push({ severity, code, ...described, value: described.value && shorten(described.value) })
     },
 
+    /** So many more than those that were described. */
+    count(severity: Finding['severity'], code: string, more: number): void {
+      counts[severity === 'error' ? 'errors' : 'warnings'] += more
+      counts.byCode[code] = (counts.byCode[code] ?? 0) + more
+    },
+
     kept: (): readonly Finding[] => kept,
     counts: (): FindingCounts => counts,
   }

@@ -16,8 +16,9 @@ export type Text = {
   skip: { markBytes: number; hintBytes: number }
   /** Undefined in UTF-16, which has none before it is converted. */
   structure: Structure | undefined
-  /** The first bytes, the header among them. */
+  /** The first bytes, the header among them; the whole file when `isHeadAll`. */
   head: Buffer
+  isHeadAll: boolean
 }
 
 /** What a file is, by all of its bytes. */
@@ -44,9 +45,10 @@ const FOREIGN: [name: string, start: Buffer | RegExp][] = [
   ['JSON', /^\s*(\{\s*["}]|\[\s*[[{\]])/],
 ]
 
-/** The kind of file that a name promises, by its last extension. @throws {AppError} `file_type_unsupported` */
-export function kindOf(name: string): Kind {
-  const extension = /\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? ''
+/** The kind of file that a name promises, by its last extension; without one, anything. @throws {AppError} `file_type_unsupported` */
+function kindOf(name: string): Kind | undefined {
+  const extension = /\.([^.]+)$/.exec(name)?.[1]?.toLowerCase()
+  if (extension === undefined) return undefined
   const kind = Object.hasOwn(KINDS, extension) ? KINDS[extension] : undefined
   if (kind) return kind
   throw new AppError('file_type_unsupported', { detail: `"${name}" is not named .csv, .tsv, .txt, .xlsx or .xls.` })
@@ -59,49 +61,59 @@ export function kindOf(name: string): Kind {
  * @throws {AppError} `file_type_unsupported`
  */
 export function inspect(name: string) {
-  const kind = kindOf(name)
+  const promised = kindOf(name)
   const head: Buffer[] = []
-  let headBytes = 0
+  let bytes = 0
   let reader: Reader | undefined
+  let result: Inspected | undefined
 
   /** All that there is so far is read at once, the rest as it comes. */
   function begin(): Reader {
     const first = Buffer.concat(head)
-    checkStart(name, kind, first)
+    const kind = checkStart(name, promised, first)
     return kind === 'text' ? readText(first) : { push: () => undefined, end: () => ({ kind }) }
   }
 
   function push(chunk: Buffer): void {
-    if (headBytes < HEAD_BYTES) head.push(chunk)
-    headBytes += chunk.length
+    if (bytes < HEAD_BYTES) head.push(chunk)
+    bytes += chunk.length
     if (reader) reader.push(chunk)
-    else if (headBytes >= SNIFF_BYTES) reader = begin()
+    else if (bytes >= SNIFF_BYTES) reader = begin()
   }
 
   return {
-    /** The same bytes, looked at on their way. */
+    /** The same bytes, looked at on their way. @throws {AppError} `file_empty`, `encoding`, `file_type_unsupported` */
     async *watch(source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
       for await (const chunk of source) {
         push(chunk)
         yield chunk
       }
+      result = end()
     },
 
-    /** Once all has gone by. @throws {AppError} `file_empty`, `encoding`, `file_type_unsupported` */
+    /** What was seen, once all has gone by. */
     result(): Inspected {
-      if (headBytes === 0) throw new AppError('file_empty', { detail: `"${name}" has no bytes.` })
-      const found = (reader ?? begin()).end()
-      return found.kind === 'text' ? { ...found, head: Buffer.concat(head) } : found
+      if (!result) throw new AppError('internal', { context: { why: 'the file has not been read to its end' } })
+      return result
     },
+  }
+
+  function end(): Inspected {
+    if (bytes === 0) throw new AppError('file_empty', { detail: `"${name}" has no bytes.` })
+    const found = (reader ?? begin()).end()
+    if (found.kind !== 'text') return found
+    const first = Buffer.concat(head)
+    return { ...found, head: first, isHeadAll: first.length === bytes }
   }
 }
 
-type Reader = { push: (chunk: Buffer) => void; end: () => Omit<Text, 'head'> | Exclude<Inspected, Text> }
+type Reader = { push: (chunk: Buffer) => void; end: () => Omit<Text, 'head' | 'isHeadAll'> | Exclude<Inspected, Text> }
 
-/** @throws {AppError} `file_type_unsupported`: its first bytes are not those of what it is called */
-function checkStart(name: string, kind: Kind, first: Buffer): void {
+/** What a file is by its first bytes. @throws {AppError} `file_type_unsupported`: that is not what it is called */
+function checkStart(name: string, promised: Kind | undefined, first: Buffer): Kind {
   const isZip = first.subarray(0, 4).equals(ZIP)
   const isOle = first.subarray(0, 8).equals(OLE)
+  const kind = promised ?? (isZip ? 'workbook' : isOle ? 'old workbook' : 'text')
   // An encrypted workbook is an OLE container: whoever opens it says so.
   const isAsNamed = kind === 'workbook' ? isZip || isOle : kind === 'old workbook' ? isOle : !isZip && !isOle
   const start = first
@@ -111,7 +123,7 @@ function checkStart(name: string, kind: Kind, first: Buffer): void {
   const foreign = FOREIGN.find(([, mark]) =>
     mark instanceof RegExp ? mark.test(start) : first.subarray(0, mark.length).equals(mark),
   )
-  if (isAsNamed && (kind !== 'text' || !foreign)) return
+  if (isAsNamed && (kind !== 'text' || !foreign)) return kind
   const what = foreign?.[0] ?? (isZip ? 'a zip archive or a newer workbook' : isOle ? 'an old Office file' : 'text')
   throw new AppError('file_type_unsupported', {
     detail: `"${name}" is ${what} inside. Send CSV as .csv and a workbook as .xlsx, as saved by the program that made it.`,
