@@ -7,6 +7,7 @@ import { AppError, PROBLEMS, type ProblemCode } from './errors.js'
 import { notFound, problemHandler } from './http/problem.js'
 import { boundUnreadBody, requestLog } from './http/request.js'
 import { importRoutes } from './imports/routes.js'
+import { mappingRoutes } from './mappings/routes.js'
 import { noticeRoutes } from './notices/routes.js'
 import { oauthRoutes } from './oauth/routes.js'
 import { refuseExposedKey } from './partners/require-partner.js'
@@ -45,6 +46,7 @@ export function createApp(deps: Deps): Express {
     app.use(settingsRoutes(deps))
     app.use(noticeRoutes(deps))
     app.use(partnerRoutes(deps))
+    app.use(mappingRoutes(deps))
     app.use(importRoutes(deps))
   }
 

@@ -22,6 +22,7 @@ import { createDuplicateStore } from './imports/tracking/duplicate-store.js'
 import { createMatchingStore } from './imports/tracking/matching-store.js'
 import { createTrackingStore } from './imports/tracking/tracking-store.js'
 import { createLog, type Log } from './log.js'
+import { createTemplateStore } from './mappings/template-store.js'
 import { createMetrics } from './metrics.js'
 import { createJournalStore } from './notices/journal-store.js'
 import { createNoticeStore } from './notices/notice-store.js'
@@ -33,6 +34,7 @@ import { createAuditStore } from './portals/audit-store.js'
 import { createCallBudget } from './portals/call-budget.js'
 import { createDataKeyStore } from './portals/data-key-store.js'
 import { createPortalStore } from './portals/portal-store.js'
+import { createPropertyCache } from './portals/property-cache.js'
 import { createSeal } from './portals/seal.js'
 import { createSessions } from './portals/session.js'
 import { createTokenStore } from './portals/token-store.js'
@@ -72,6 +74,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
   return {
     ...shared,
     ...stores,
+    properties: createPropertyCache({ ...shared, ...stores }),
     forJobs: { ...shared, ...openStores(shared, forJobs) },
 
     /** From now on this process is not ready for anything new. */
@@ -121,6 +124,7 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     audit: createAuditStore(prisma),
     accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
+    templates: createTemplateStore(prisma),
     imports: createImportStore(prisma),
     rowErrors: createRowErrorStore(prisma),
     idempotency: createIdempotencyStore(prisma),

@@ -8,7 +8,8 @@ type SourceFile = { path: string; text: string }
 const LAYERS = [
   ['server', 'deps', 'app', 'jobs', 'cli', 'doctor', 'demo'],
   ['oauth', 'imports', 'settings', 'compat', 'webhooks', 'notices'],
-  ['intake', 'mappings', 'partners'],
+  ['mappings'],
+  ['intake', 'partners'],
   ['portals'],
   ['hubspot', 'queue', 'files', 'http', 'db'],
   ['errors', 'config', 'log', 'metrics', 'secret'],

@@ -1,41 +1,73 @@
-import type { Request, RequestHandler, Response } from 'express'
+import express, { type Request, type RequestHandler, type Response } from 'express'
 import type { z } from 'zod'
 import { AppError, type FieldError, type ProblemCode } from '../errors.js'
+import { parseStrictJson } from './strict-json.js'
 
 /** One description of a call: its requests are parsed by it and its replies sent through it. */
-export type Endpoint<Params extends z.ZodType, Query extends z.ZodType, Reply extends z.ZodType> = {
-  method: 'get' | 'post'
+export type Endpoint<
+  Params extends z.ZodType,
+  Query extends z.ZodType,
+  Reply extends z.ZodType,
+  Body extends z.ZodType = z.ZodUndefined,
+> = {
+  method: 'get' | 'post' | 'put' | 'delete'
   path: string
   summary: string
   params: Params
   query: Query
   /** The answer when a part of the path cannot be an id: the same as for an id that is unknown. */
   missing: ProblemCode
-  reply: { status: 200 | 202; schema: Reply }
+  /** JSON, which `readJson` has read. */
+  body?: Body
+  reply: { status: 200 | 201 | 202; schema: Reply }
 }
 
 /** Describes a call. */
-export function endpoint<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType>(described: Endpoint<P, Q, R>) {
+export function endpoint<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType, B extends z.ZodType = z.ZodUndefined>(
+  described: Endpoint<P, Q, R, B>,
+) {
   return described
 }
 
+type Input<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> = {
+  params: z.output<P>
+  query: z.output<Q>
+  body: z.output<B>
+  req: Request
+  res: Response
+}
+
 /**
- * Serves a described call: parses the path and the query, hands both to `answer`, and sends what it gives through the
- * reply's schema, so that nothing else can leak.
+ * Serves a described call: parses the path, the query and a body, hands them to `answer`, and sends what it gives through
+ * the reply's schema, so that nothing else can leak.
  */
-export function serve<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType>(
-  described: Endpoint<P, Q, R>,
-  answer: (input: { params: z.output<P>; query: z.output<Q>; req: Request; res: Response }) => Promise<z.input<R>>,
+export function serve<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType, B extends z.ZodType = z.ZodUndefined>(
+  described: Endpoint<P, Q, R, B>,
+  answer: (input: Input<P, Q, B>) => Promise<z.input<R>>,
 ): RequestHandler {
   return async (req, res) => {
-    const result = await answer({ ...parse(described, req), req, res })
+    const body = (described.body ? parseBody(described.body, req) : undefined) as z.output<B>
+    const result = await answer({ ...parse(described, req), body, req, res })
     res.status(described.reply.status).json(described.reply.schema.parse(result))
   }
 }
 
+/** Reads a body of JSON, for an endpoint that has one. */
+export function readJson(maxBytes: number): RequestHandler {
+  return express.text({ type: ['application/json', 'application/*+json'], limit: maxBytes })
+}
+
+function parseBody<B extends z.ZodType>(schema: B, req: Request): z.output<B> {
+  if (typeof req.body !== 'string')
+    throw new AppError('media_type_unsupported', { detail: 'Send JSON, with the header "Content-Type: application/json".' })
+  const { data, error } = schema.safeParse(parseStrictJson(req.body))
+  if (error) throw new AppError('body_invalid', { errors: fieldErrors(error), detail: 'See errors for what to change.' })
+  return data
+}
+
 /** Refuses a request by its path and query alone: for what must happen before its body is read. */
 export function refuseInvalid<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType>(
-  described: Endpoint<P, Q, R>,
+  described: Pick<Endpoint<P, Q, R>, 'params' | 'query' | 'missing'>,
 ): RequestHandler {
   return (req, _res, next) => {
     parse(described, req)
@@ -44,7 +76,7 @@ export function refuseInvalid<P extends z.ZodType, Q extends z.ZodType, R extend
 }
 
 function parse<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType>(
-  { params, query, missing }: Endpoint<P, Q, R>,
+  { params, query, missing }: Pick<Endpoint<P, Q, R>, 'params' | 'query' | 'missing'>,
   req: Request,
 ) {
   const path = params.safeParse(req.params)

@@ -4,10 +4,13 @@ import { AppError, type FieldError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
+import type { Mapping } from '../mappings/schema.js'
+import type { Template, TemplateStore } from '../mappings/template-store.js'
+import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
 import { fingerprintOf, type Idempotency } from './idempotency-key.js'
 import type { UsedKey } from './idempotency-store.js'
-import { ImportRequest } from './import-request.js'
+import { ImportRequest, MAX_NAME_LENGTH } from './import-request.js'
 import type { Import, ImportStore } from './import-store.js'
 import { advancePortalJob } from './portal-jobs.js'
 import { type Checked, HARMLESS, type PreflightOptions, preflight, type ReceivedFile } from './preflight.js'
@@ -16,17 +19,25 @@ type Deps = {
   imports: Pick<ImportStore, 'create' | 'exists' | 'read' | 'find'>
   files: Pick<FileStore, 'read' | 'save' | 'remove' | 'touch'>
   queue: Pick<Queue, 'enqueueWith'>
+  templates: Pick<TemplateStore, 'find'>
+  properties: Pick<PropertyCache, 'find'>
+}
+
+export type UploadOptions = PreflightOptions & {
+  /** Instead of an importRequest: a saved mapping, in its newest version or this one. */
+  template?: { id: string; version?: number | undefined } | undefined
 }
 
 type Upload = {
   portalId: string
+  partnerId: string
   /** The importRequest as it came. */
   text: string | undefined
   files: ReceivedFile[]
-  options: PreflightOptions
+  options: UploadOptions
 }
 
-type Input = Upload & { partnerId: string; keyId: string; idempotency: Idempotency }
+type Input = Upload & { keyId: string; idempotency: Idempotency }
 
 /** The import; replayed: it had been made already, by an earlier request with the same key. */
 type Accepted = { made: Import; isReplayed: boolean }
@@ -38,17 +49,18 @@ type Accepted = { made: Import; isReplayed: boolean }
  * @throws {AppError} what parseImportRequest and preflight throw, `file_missing`, `files_mismatch`,
  *   `idempotency_key_reused`, `idempotency_key_in_use`
  */
-export async function acceptImport(deps: Deps, { partnerId, keyId, idempotency, ...upload }: Input): Promise<Accepted> {
-  const { portalId, files, options } = upload
+export async function acceptImport(deps: Deps, { keyId, idempotency, ...upload }: Input): Promise<Accepted> {
+  const { portalId, partnerId, text, files, options } = upload
   const id = newId('imp')
   const stored = files.map(({ storeKey }) => storeKey)
   try {
-    const asked = readUpload(upload)
-    const fingerprint = fingerprintOf(asked.request, asked.files, options)
+    const asked = await readUpload(deps, upload)
+    // What a template says may be otherwise next time, and it is the same request all the same.
+    const fingerprint = fingerprintOf(text === undefined ? null : asked.request, asked.files, options)
     if (idempotency && 'used' in idempotency)
       return await replay(deps, { portalId, partnerId, files, fingerprint }, idempotency.used)
     const key = idempotency && { ...idempotency, fingerprint }
-    const { replaced, ...checked } = await preflight(deps, { ...asked, options })
+    const { replaced, ...checked } = await preflight(deps, { ...asked, portalId, options })
     stored.push(...checked.files.map(({ storeKey }) => storeKey ?? ''))
     refuseWrongCells(checked, options)
     // An upload may have taken hours: what it stored first is not to be taken for a leftover just now.
@@ -76,12 +88,13 @@ export type Report = { problem: AppError | undefined; checked: Omit<Checked, 're
  *
  * @throws {AppError} what is wrong with the request itself
  */
-export async function validateUpload(deps: Pick<Deps, 'files'>, upload: Upload): Promise<Report> {
+export async function validateUpload(deps: Omit<Deps, 'imports' | 'queue'>, upload: Upload): Promise<Report> {
   const stored = upload.files.map(({ storeKey }) => storeKey)
   try {
-    const checked = await preflight(deps, { ...readUpload(upload), options: upload.options })
+    const { portalId, options } = upload
+    const checked = await preflight(deps, { ...(await readUpload(deps, upload)), portalId, options })
     stored.push(...checked.files.map(({ storeKey }) => storeKey ?? ''))
-    return { problem: refusalOf(checked, upload.options), checked }
+    return { problem: refusalOf(checked, options), checked }
   } catch (error) {
     if (error instanceof AppError && ABOUT_FILES.includes(PROBLEMS[error.code].status))
       return { problem: error, checked: undefined }
@@ -120,10 +133,40 @@ function refusalOf(
   })
 }
 
-/** What was uploaded, each file with its entry in the request. */
-function readUpload({ portalId, text, files }: Upload): { request: ImportRequest; files: ReceivedFile[] } {
-  const { portalId: _, ...request } = parseImportRequest(text, portalId)
-  return { request, files: matchFiles(request, files) }
+type Asked = { request: ImportRequest; files: ReceivedFile[]; template?: Template }
+
+/** What was uploaded, each file with its entry in the request; a template stands for the request. */
+async function readUpload(
+  { templates }: Pick<Deps, 'templates'>,
+  { portalId, partnerId, text, files, options }: Upload,
+): Promise<Asked> {
+  if (!options.template) {
+    const { portalId: _, ...request } = parseImportRequest(text, portalId)
+    return { request, files: matchFiles(request, files) }
+  }
+  if (text !== undefined)
+    throw invalid([{ pointer: '', detail: 'send either an importRequest or the name of a template, not both' }])
+  const { id, version } = options.template
+  const template = await templates.find({ portalId, partnerId }, id, version)
+  const request = requestOf(template.mapping, template.name, files)
+  return { request, files: matchFiles(request, files), template }
+}
+
+/** The request that a mapping makes of one file. */
+function requestOf(
+  { fileFormat, hasHeader, columnMappings, ...settings }: Mapping,
+  name: string,
+  files: ReceivedFile[],
+): ImportRequest {
+  const fileName = files[0]?.name ?? ''
+  return {
+    ...settings,
+    name: `${name}: ${fileName}`
+      .replaceAll(/\p{Cc}|\[imp_/gu, ' ')
+      .slice(0, MAX_NAME_LENGTH)
+      .toWellFormed(),
+    files: [{ fileName, fileFormat, fileImportPage: { hasHeader, columnMappings } }],
+  }
 }
 
 type Again = Pick<Input, 'portalId' | 'partnerId' | 'files'> & { fingerprint: Buffer }

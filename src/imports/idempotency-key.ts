@@ -63,7 +63,7 @@ export function idempotencyOf(res: Response): Idempotency {
  * SHA-256 of what is asked for, with its options, and of the files' names and bytes as they were sent; the order of a JSON
  * object's keys makes no difference.
  */
-export function fingerprintOf(request: ImportRequest, files: { name: string; sha256: string }[], options: object): Buffer {
+export function fingerprintOf(request: ImportRequest | null, files: { name: string; sha256: string }[], options: object): Buffer {
   const hash = createHash('sha256').update(canonicalJson([request, options]))
   for (const { name, sha256 } of files) hash.update(`\n${sha256} ${name}`)
   return hash.digest()

@@ -6,6 +6,9 @@ import { readHeader } from '../intake/head.js'
 import { fitMapping } from '../intake/header.js'
 import { type Inspected, inspect, type Text } from '../intake/inspect.js'
 import type { Structure } from '../intake/structure.js'
+import type { Template } from '../mappings/template-store.js'
+import type { PropertyCache } from '../portals/property-cache.js'
+import { noteDrift } from './drift.js'
 import type { ImportRequest } from './import-request.js'
 import type { StoredImportFile } from './import-store.js'
 
@@ -19,9 +22,16 @@ export type PreflightOptions = {
   strict: boolean
 }
 
-type Deps = { files: Pick<FileStore, 'read' | 'save' | 'remove'> }
+type Deps = { files: Pick<FileStore, 'read' | 'save' | 'remove'>; properties: Pick<PropertyCache, 'find'> }
 
-type Input = { request: ImportRequest; files: ReceivedFile[]; options: PreflightOptions }
+type Input = {
+  portalId: string
+  request: ImportRequest
+  files: ReceivedFile[]
+  /** Where the request came from, if it was not sent. */
+  template?: Template
+  options: PreflightOptions
+}
 
 /** What HubSpot gets, and what was found. `replaced` are files that are not needed any more once the import is made. */
 export type Checked = {
@@ -43,6 +53,7 @@ export const HARMLESS = [
   'COLUMN_NOT_MAPPED',
   'COLUMN_WITHOUT_NAME',
   'NOT_LOOKED_INTO',
+  'TEMPLATE_HEADER_CHANGED',
 ]
 
 type FileEntry = ImportRequest['files'][number]
@@ -57,7 +68,7 @@ const FORMATS = { text: ['CSV'], workbook: ['SPREADSHEET', 'XLSX'], 'old workboo
  *
  * @throws {AppError} one of the codes under "The file itself" in errors.ts; nothing that was made here is left then
  */
-export async function preflight(deps: Deps, { request, files, options }: Input): Promise<Checked> {
+export async function preflight(deps: Deps, { portalId, request, files, template, options }: Input): Promise<Checked> {
   const findings = createFindings()
   const made: string[] = []
   try {
@@ -68,14 +79,15 @@ export async function preflight(deps: Deps, { request, files, options }: Input):
       if (!entry) throw new AppError('internal')
       checkFormat(entry, file)
       const { text, stored, ...named } = await normalized(deps, { file, options, findings }, made)
-      if (entry.fileName !== named.name)
+      if (entry.fileName !== named.name || file.name !== named.name)
         noteFile(
           findings,
           named.name,
           'FILE_NAME_REPAIRED',
-          `importRequest names the file "${entry.fileName.slice(0, 200)}". HubSpot gets it as "${named.name}".`,
+          `The file was uploaded as "${file.name}", and importRequest names it "${entry.fileName.slice(0, 200)}". HubSpot gets it as "${named.name}".`,
           null,
         )
+      if (template && text) await noteDrift(deps, { portalId, template, header: readHeader(text), file: named.name, findings })
       entries.push(text ? fitEntry({ ...entry, fileName: named.name }, text, findings, i) : { ...entry, fileName: named.name })
       const sent = stored === file ? null : { bytes: file.bytes, sha256: file.sha256 }
       const { storeKey, bytes, sha256 } = stored

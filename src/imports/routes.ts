@@ -7,8 +7,10 @@ import { onlyMethods, toProblem } from '../http/problem.js'
 import { upload, uploadOf } from '../http/upload.js'
 import { inspect } from '../intake/inspect.js'
 import type { Log } from '../log.js'
+import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
+import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
 import { acceptImport, parseImportRequest, validateUpload } from './accept.js'
 import { stopImport } from './cancel.js'
@@ -38,6 +40,8 @@ type Deps = {
   turns: Pick<TurnStore, 'findPlaces'>
   cancellations: CancellationStore
   rowErrors: Pick<RowErrorStore, 'list'>
+  templates: Pick<TemplateStore, 'find'>
+  properties: Pick<PropertyCache, 'find'>
   queue: Pick<Queue, 'enqueue' | 'enqueueWith'>
   log: Log
 }
@@ -85,7 +89,13 @@ export function importRoutes(deps: Deps): Router {
 
   const validate = serve(validateImport, async ({ params: { portalId }, query: options, res }) => {
     const { text, files } = uploadOf<ReceivedFile>(res)
-    const { problem, checked } = await validateUpload(deps, { portalId, text, files, options })
+    const { problem, checked } = await validateUpload(deps, {
+      portalId,
+      partnerId: callerOf(res).partnerId,
+      text,
+      files,
+      options,
+    })
     const { errors = 0, warnings = 0, byCode: codes = {} } = checked?.counts ?? {}
     return {
       isAcceptable: problem === undefined,

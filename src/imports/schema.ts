@@ -93,6 +93,15 @@ const UploadOptions = z.strictObject({
   normalize: z.enum(['auto', 'never']).default('auto'),
   /** A wrong cell refuses the file. */
   strict: Flag,
+  /** Instead of an importRequest: a template's id, with `@2` for that version of it. */
+  template: z
+    .string()
+    .regex(/^tpl_[0-9a-f]{32}(@[1-9]\d{0,5})?$/, 'must be the id of a template, such as tpl_…, or of a version of it: tpl_…@2')
+    .transform((given) => {
+      const [id = '', version] = given.split('@')
+      return { id, version: version === undefined ? undefined : Number(version) }
+    })
+    .optional(),
   /** Only to be told what is wrong: nothing is kept, nothing sent. */
   validateOnly: Flag,
 })

@@ -28,14 +28,20 @@ export function plain(name: string): string {
     .toLowerCase()
 }
 
-/** Letters to change, add or leave out; more than `limit` is as good as infinite. */
+/** Letters to change, add, leave out or swap with their neighbour; more than `limit` is as good as infinite. */
 function editDistance(a: string, b: string, limit: number): number {
+  let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
+    for (let j = 1; j <= b.length; j++) {
+      const changed = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swapped = isSwapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, changed, swapped)
+    }
     if (Math.min(...next) > limit) return Number.POSITIVE_INFINITY
+    before = row
     row = next
   }
   return row[b.length] ?? 0

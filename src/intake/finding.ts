@@ -44,6 +44,7 @@ export function createFindings() {
 
     /** So many more than those that were described. */
     count(severity: Finding['severity'], code: string, more: number): void {
+      if (more === 0) return
       counts[severity === 'error' ? 'errors' : 'warnings'] += more
       counts.byCode[code] = (counts.byCode[code] ?? 0) + more
     },

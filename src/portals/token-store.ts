@@ -6,7 +6,7 @@ import type { PortalStatus } from './portal-store.js'
 import type { Seal, TokenPair } from './seal.js'
 
 /** What a portal's tokens are opened for: told in the audit trail. */
-export type TokenPurpose = 'submit' | 'track' | 'reconcile' | 'check' | 'disconnect'
+export type TokenPurpose = 'submit' | 'track' | 'reconcile' | 'properties' | 'check' | 'disconnect'
 
 /** A version of a portal's tokens. The seconds are by the database's clock, so that no process's clock matters. */
 export type TokenSet = TokenPair & {

@@ -34,6 +34,7 @@ export function contactsCsv(good: number, bad = 0): string {
 }
 
 type Upload = {
+  /** Null: none. */
   request?: unknown
   file?: string | Buffer
   fileName?: string
@@ -60,7 +61,7 @@ export async function uploadFile(
   } = upload
   const form = new FormData()
   const parts = [
-    () => form.append('importRequest', typeof request === 'string' ? request : JSON.stringify(request)),
+    () => request !== null && form.append('importRequest', typeof request === 'string' ? request : JSON.stringify(request)),
     () => form.append('files', new Blob([file as string], { type: 'text/csv' }), fileName),
   ]
   for (const append of fileFirst ? parts.reverse() : parts) append()

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { endpoint } from '../http/endpoint.js'
+import { PortalId } from '../portals/portal-store.js'
+import { ColumnMappings, FileFormat, importSettings } from './column-mapping.js'
+
+export const TemplateId = z.string().regex(/^tpl_[0-9a-f]{32}$/)
+const Version = z.coerce.number().int().min(1).max(1_000_000)
+
+/** All that an import does with a file, whatever the file: HubSpot's importRequest without names. */
+export const Mapping = z.strictObject({
+  ...importSettings,
+  fileFormat: FileFormat,
+  hasHeader: z.boolean().default(true),
+  columnMappings: ColumnMappings,
+})
+export type Mapping = z.output<typeof Mapping>
+
+const TemplateBody = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(100)
+    .refine((name) => !/\p{Cc}/u.test(name), 'must not hold control characters'),
+  mapping: Mapping,
+})
+
+const TemplateView = z.object({
+  id: TemplateId,
+  portalId: PortalId,
+  name: z.string(),
+  /** Every change makes a new one; uploads use the newest. */
+  version: z.number(),
+  /** Yours, or made by the portal's admin for all partners. */
+  isOwn: z.boolean(),
+  mapping: z.looseObject({}),
+  createdAt: z.date().transform((date) => date.toISOString()),
+})
+export type TemplateView = z.input<typeof TemplateView>
+
+const ofPortal = { params: z.object({ portalId: PortalId }), query: z.strictObject({}), missing: 'portal_not_found' } as const
+const ofTemplate = {
+  params: z.object({ portalId: PortalId, templateId: TemplateId }),
+  query: z.strictObject({}),
+  missing: 'template_not_found',
+} as const
+
+export const createTemplate = endpoint({
+  ...ofPortal,
+  method: 'post',
+  path: '/v1/portals/:portalId/templates',
+  summary: 'Save a mapping under a name',
+  body: TemplateBody,
+  reply: { status: 201, schema: TemplateView },
+})
+
+export const listTemplates = endpoint({
+  ...ofPortal,
+  method: 'get',
+  path: createTemplate.path,
+  summary: 'The templates you can use in a portal, in their newest versions, by name',
+  reply: { status: 200, schema: z.object({ results: z.array(TemplateView) }) },
+})
+
+export const findTemplate = endpoint({
+  ...ofTemplate,
+  method: 'get',
+  path: '/v1/portals/:portalId/templates/:templateId',
+  summary: 'One template, in its newest version or the one asked for',
+  query: z.strictObject({ version: Version.optional() }),
+  reply: { status: 200, schema: TemplateView },
+})
+
+export const updateTemplate = endpoint({
+  ...ofTemplate,
+  method: 'put',
+  path: findTemplate.path,
+  summary: 'Change a template: a new version of it',
+  body: TemplateBody,
+  reply: { status: 200, schema: TemplateView },
+})
+
+export const deleteTemplate = endpoint({
+  ...ofTemplate,
+  method: 'delete',
+  path: findTemplate.path,
+  summary: 'Delete a template; imports that used it stay as they are',
+  reply: { status: 200, schema: TemplateView },
+})
