@@ -6,6 +6,7 @@ import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
 import type { Mapping } from '../mappings/schema.js'
 import type { Template, TemplateStore } from '../mappings/template-store.js'
+import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
 import { fingerprintOf, type Idempotency } from './idempotency-key.js'
@@ -21,6 +22,7 @@ type Deps = {
   queue: Pick<Queue, 'enqueueWith'>
   templates: Pick<TemplateStore, 'find'>
   properties: Pick<PropertyCache, 'find'>
+  portals: Pick<PortalStore, 'readMaxFileBytes'>
 }
 
 export type UploadOptions = PreflightOptions & {
@@ -61,10 +63,10 @@ export async function acceptImport(deps: Deps, { keyId, idempotency, ...upload }
       return await replay(deps, { portalId, partnerId, files, fingerprint }, idempotency.used)
     const key = idempotency && { ...idempotency, fingerprint }
     const { replaced, ...checked } = await preflight(deps, { ...asked, portalId, options })
-    stored.push(...checked.files.map(({ storeKey }) => storeKey ?? ''))
+    stored.push(...keysOf(checked))
     refuseWrongCells(checked, options)
     // An upload may have taken hours: what it stored first is not to be taken for a leftover just now.
-    await Promise.all(checked.files.map(({ storeKey }) => deps.files.touch(storeKey ?? '')))
+    await Promise.all(keysOf(checked).map((storeKey) => deps.files.touch(storeKey)))
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
     const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
       deps.imports.create({ ...checked, id, portalId, partnerId, keyId, key }, enqueueIn),
@@ -80,6 +82,10 @@ export async function acceptImport(deps: Deps, { keyId, idempotency, ...upload }
   }
 }
 
+function keysOf({ files, pieces }: Pick<Checked, 'files' | 'pieces'>): string[] {
+  return [...files, ...pieces.map(({ file }) => file)].flatMap(({ storeKey }) => storeKey ?? [])
+}
+
 /** What would become of an upload, and what is wrong with it; nothing of it is kept. `problem`: why it would be refused. */
 export type Report = { problem: AppError | undefined; checked: Omit<Checked, 'replaced'> | undefined }
 
@@ -93,7 +99,7 @@ export async function validateUpload(deps: Omit<Deps, 'imports' | 'queue'>, uplo
   try {
     const { portalId, options } = upload
     const checked = await preflight(deps, { ...(await readUpload(deps, upload)), portalId, options })
-    stored.push(...checked.files.map(({ storeKey }) => storeKey ?? ''))
+    stored.push(...keysOf(checked))
     return { problem: refusalOf(checked, options), checked }
   } catch (error) {
     if (error instanceof AppError && ABOUT_FILES.includes(PROBLEMS[error.code].status))

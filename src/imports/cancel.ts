@@ -1,6 +1,6 @@
 import { AppError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
-import type { CancellationStore } from './cancellation-store.js'
+import type { CancellationStore, Stop } from './cancellation-store.js'
 import type { Owner } from './import-store.js'
 import { advancePortalJob, reconcilePortalJob, trackPortalJob } from './portal-jobs.js'
 
@@ -12,11 +12,15 @@ type Deps = { cancellations: CancellationStore; queue: Pick<Queue, 'enqueue'> }
  */
 export async function stopImport({ cancellations, queue }: Deps, owner: Owner, importId: string): Promise<void> {
   const { portalId } = owner
-  const stop = await cancellations.cancel(owner, importId)
-  if (stop === undefined) throw new AppError('import_not_found')
+  const stops: Stop[] = []
+  for (const pieceId of await cancellations.listPieces(owner, importId)) {
+    const stop = await cancellations.cancel(owner, pieceId)
+    if (stop === undefined) throw new AppError('import_not_found')
+    stops.push(stop)
+  }
   // A slot may be free now.
-  if (stop === 'canceled') await queue.enqueue(advancePortalJob, { portalId })
-  if (stop !== 'asked') return
+  if (stops.includes('canceled')) await queue.enqueue(advancePortalJob, { portalId })
+  if (!stops.includes('asked')) return
   await queue.enqueue(trackPortalJob, { portalId })
   await queue.enqueue(reconcilePortalJob, { portalId })
 }

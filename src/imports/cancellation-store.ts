@@ -20,6 +20,16 @@ export type CancellationStore = ReturnType<typeof createCancellationStore>
 /** Imports that their sender wants stopped. */
 export function createCancellationStore(prisma: Database) {
   return {
+    /** What HubSpot has as imports: its parts, when it was split, or else it alone. */
+    async listPieces({ portalId, partnerId }: Owner, importId: string): Promise<string[]> {
+      const pieces = await prisma.import.findMany({
+        where: { wholeId: importId, portalId, partnerId },
+        orderBy: { partNumber: 'desc' },
+        select: { id: true },
+      })
+      return pieces.length > 0 ? pieces.map(({ id }) => id) : [importId]
+    },
+
     /** Stops an import as far as that is possible here; undefined when the partner has no such import. May be done twice. */
     async cancel({ portalId, partnerId }: Owner, importId: string): Promise<Stop | undefined> {
       return prisma.$transaction(async (tx) => {

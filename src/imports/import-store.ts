@@ -40,6 +40,8 @@ export type Import = {
   findings: { errors: number; warnings: number }
   /** How often each code was found. */
   findingCodes: Record<string, number>
+  /** How many parts a file was split into that was too large for HubSpot; null: none. */
+  partCount: number | null
   /** An earlier import of the same partner and portal, of the same bytes. */
   possibleDuplicateOf: string | null
   createdAt: Date
@@ -48,6 +50,13 @@ export type Import = {
 
 /** An import with what HubSpot is asked for, which may be large: only who sends it or explains its rows reads that. */
 export type StoredImport = Import & { request: ImportRequest }
+
+/** A part of a file that was split: HubSpot gets it as an import of its own. */
+export type NewPiece = {
+  file: StoredImportFile
+  /** The line in the whole file of its line 2. */
+  firstLine: number
+}
 
 export type NewImport = {
   id: string
@@ -60,6 +69,8 @@ export type NewImport = {
   /** Those that are kept, and how many there were. */
   findings: readonly Finding[]
   counts: FindingCounts
+  /** The file in parts, where HubSpot would not take it whole. */
+  pieces: NewPiece[]
   /** The sender's key for it, and what the key stands for. */
   key: { claim: KeyClaim; fingerprint: Buffer } | undefined
 }
@@ -90,6 +101,8 @@ const FIELDS = {
   findingErrors: true,
   findingWarnings: true,
   findingCodes: true,
+  splitState: true,
+  partCount: true,
   possibleDuplicateOf: true,
   createdAt: true,
   updatedAt: true,
@@ -120,7 +133,7 @@ export function createImportStore(prisma: Database) {
      *   `idempotency_key_in_use`, `too_many_waiting`
      */
     async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
-      const { id, portalId, partnerId, keyId, request, files, findings, counts, key } = input
+      const { id, portalId, partnerId, keyId, request, files, findings, counts, pieces, key } = input
       const part = newId('par')
       const contentHash = contentHashOf(files)
       return prisma.$transaction(async (tx) => {
@@ -148,6 +161,7 @@ export function createImportStore(prisma: Database) {
         const reason =
           portal.status === 'reconnect' ? 'reconnect' : portal.pausedUntil ? 'migration' : portal.quotaUntil ? 'quota' : null
         const state = reason ? 'held' : 'accepted'
+        const isSplit = pieces.length > 0
         const fileRows = files.map(({ sent, ...file }, position) => ({
           ...file,
           id: newId('fil'),
@@ -159,10 +173,11 @@ export function createImportStore(prisma: Database) {
         const [stored] = await tx.$queryRaw<Pick<Import, 'createdAt' | 'updatedAt' | 'possibleDuplicateOf'>[]>`
           WITH made AS (
             INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt",
-                                  "findingErrors", "findingWarnings", "findingCodes", "contentHash", "rows", "isLarge", "possibleDuplicateOf")
-            VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${state}, ${reason},
+                                  "findingErrors", "findingWarnings", "findingCodes", "contentHash", "rows", "isLarge", "splitState", "partCount", "possibleDuplicateOf")
+            VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${isSplit ? 'split' : state}, ${reason},
                     coalesce(greatest(${portal.pausedUntil}::timestamptz, ${portal.quotaUntil}::timestamptz), clock_timestamp()),
-                    ${counts.errors}, ${counts.warnings}, ${JSON.stringify(counts.byCode)}::jsonb, ${contentHash}, ${rowsOf(files)}, ${isLarge(files)}, (
+                    ${counts.errors}, ${counts.warnings}, ${JSON.stringify(counts.byCode)}::jsonb, ${contentHash}, ${rowsOf(files)}, ${isLarge(files)},
+                    ${isSplit ? state : null}, ${isSplit ? pieces.length : null}, (
                       SELECT d."id" FROM "Import" d
                       WHERE d."portalId" = ${portalId} AND d."partnerId" = ${partnerId} AND d."contentHash" = ${contentHash}
                         AND d."createdAt" > now() - ${DUPLICATE_DAYS} * interval '1 day'
@@ -179,7 +194,7 @@ export function createImportStore(prisma: Database) {
               AS f("id" text, "position" int, "name" text, "format" text, "bytes" bigint, "sha256" text, "sentBytes" bigint, "sentSha256" text,
                    "rows" int, "storeKey" text)
           ), part AS (
-            INSERT INTO "ImportPart" ("id", "importId", "position") VALUES (${part}, ${id}, 0)
+            INSERT INTO "ImportPart" ("id", "importId", "position") SELECT ${part}, ${id}, 0 WHERE NOT ${isSplit}
           ), event AS (
             INSERT INTO "ImportEvent" ("importId", "type") VALUES (${id}, ${state})
           ), finding AS (
@@ -190,6 +205,7 @@ export function createImportStore(prisma: Database) {
           )
           SELECT "createdAt", "updatedAt", "possibleDuplicateOf" FROM made`
         if (!stored) throw new AppError('internal')
+        const made = isSplit ? await createPieces(tx, input, state, reason) : [part]
         if (key) await recordUse(tx, key.claim, { importId: id, fingerprint: key.fingerprint })
         await andThen(tx)
         // Put together from what was just written: reading it back would double the time that an upload waits.
@@ -203,7 +219,8 @@ export function createImportStore(prisma: Database) {
           reason,
           problem: null,
           files,
-          parts: [{ id: part, hubspotImportId: null, state: null, counters: {} }],
+          parts: made.map((partId) => ({ id: partId, hubspotImportId: null, state: null, counters: {} })),
+          partCount: isSplit ? pieces.length : null,
           findings: { errors: counts.errors, warnings: counts.warnings },
           findingCodes: counts.byCode,
         }
@@ -222,8 +239,9 @@ export function createImportStore(prisma: Database) {
     },
 
     async find({ portalId, partnerId }: Owner, id: string): Promise<Import | undefined> {
-      const row = await prisma.import.findUnique({ where: { id, portalId, partnerId }, select: FIELDS })
-      return row ? toImport(row) : undefined
+      const row = await prisma.import.findUnique({ where: { id, portalId, partnerId, wholeId: null }, select: FIELDS })
+      const [found] = await joinParts(prisma, row ? [row] : [])
+      return found
     },
 
     /** Newest first; `after` is the last import of the page before. */
@@ -232,20 +250,84 @@ export function createImportStore(prisma: Database) {
       { state, after, limit }: { state?: ImportState | undefined; after?: string | undefined; limit: number },
     ) {
       const rows = await prisma.import.findMany({
-        where: { portalId, partnerId, ...(state ? { state } : {}), ...(after ? { id: { lt: after } } : {}) },
+        where: {
+          portalId,
+          partnerId,
+          wholeId: null,
+          ...(state ? { OR: [{ state }, { splitState: state }] } : {}),
+          ...(after ? { id: { lt: after } } : {}),
+        },
         orderBy: { id: 'desc' },
         take: limit + 1,
         select: FIELDS,
       })
-      return { imports: rows.slice(0, limit).map(toImport), hasMore: rows.length > limit }
+      return { imports: await joinParts(prisma, rows.slice(0, limit)), hasMore: rows.length > limit }
     },
 
     /** The portal's newest imports, whoever made them: for its admin. */
     async listOfPortal(portalId: string, limit: number): Promise<Import[]> {
-      const rows = await prisma.import.findMany({ where: { portalId }, orderBy: { id: 'desc' }, take: limit, select: FIELDS })
-      return rows.map(toImport)
+      const rows = await prisma.import.findMany({
+        where: { portalId, wholeId: null },
+        orderBy: { id: 'desc' },
+        take: limit,
+        select: FIELDS,
+      })
+      return joinParts(prisma, rows)
     },
   }
+}
+
+/** The parts of a split file, each an import in HubSpot's queue; resolves to their parts' ids, in order. */
+async function createPieces(
+  tx: Transaction,
+  { id, portalId, partnerId, request, pieces }: NewImport,
+  state: string,
+  reason: string | null,
+): Promise<string[]> {
+  const rows = pieces.map(({ file: { sent: _, ...file }, firstLine }, i) => ({
+    ...file,
+    id: newId('imp'),
+    fileId: newId('fil'),
+    partId: newId('par'),
+    number: i + 1,
+    firstLine,
+    isLarge: isLarge([{ ...file, sent: null }]),
+    fileName: file.name,
+    name: `${request.name} (${i + 1} of ${pieces.length})`,
+  }))
+  await tx.$executeRaw`
+    WITH piece AS (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        AS p("id" text, "fileId" text, "partId" text, "number" int, "firstLine" int, "isLarge" boolean, "fileName" text, "format" text,
+             "bytes" bigint, "sha256" text, "rows" int, "storeKey" text, "name" text)
+    ), made AS (
+      INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt", "rows", "isLarge",
+                            "wholeId", "partNumber", "firstLine")
+      SELECT p."id", w."portalId", w."partnerId", p."name",
+             jsonb_set(${JSON.stringify(request)}::jsonb || jsonb_build_object('name', p."name"), '{files,0,fileName}', to_jsonb(p."fileName")),
+             ${state}, ${reason}, w."nextAttemptAt", p."rows", p."isLarge", w."id", p."number", p."firstLine"
+      FROM piece p, "Import" w WHERE w."id" = ${id} AND w."portalId" = ${portalId} AND w."partnerId" = ${partnerId}
+    ), file AS (
+      INSERT INTO "ImportFile" ("id", "importId", "position", "name", "format", "bytes", "sha256", "rows", "storeKey")
+      SELECT "fileId", "id", 0, "fileName", "format", "bytes", "sha256", "rows", "storeKey" FROM piece
+    ), event AS (
+      INSERT INTO "ImportEvent" ("importId", "type") SELECT "id", ${state} FROM piece
+    )
+    INSERT INTO "ImportPart" ("id", "importId", "position") SELECT "partId", "id", 0 FROM piece`
+  return rows.map(({ partId }) => partId)
+}
+
+/** Imports as they are told of: the parts of one that was split are those of its pieces. */
+async function joinParts(prisma: Database, rows: Row[]): Promise<Import[]> {
+  const split = rows.flatMap(({ id, partCount }) => (partCount === null ? [] : [id]))
+  if (split.length === 0) return rows.map(toImport)
+  const pieces = await prisma.import.findMany({
+    where: { wholeId: { in: split } },
+    orderBy: { partNumber: 'asc' },
+    select: { wholeId: true, parts: FIELDS.parts },
+  })
+  const byWhole = Map.groupBy(pieces, ({ wholeId }) => wholeId)
+  return rows.map((row) => toImport({ ...row, parts: byWhole.get(row.id)?.flatMap(({ parts }) => parts) ?? row.parts }))
 }
 
 /** The same for the same bytes, in whatever order and under whatever names. */
@@ -275,10 +357,10 @@ export async function recordEvent(
 
 type Row = Prisma.ImportGetPayload<{ select: typeof FIELDS }>
 
-function toImport({ findingErrors, findingWarnings, findingCodes, ...row }: Row): Import {
+function toImport({ findingErrors, findingWarnings, findingCodes, splitState, ...row }: Row): Import {
   return {
     ...row,
-    state: ImportState.catch('needs_review').parse(row.state),
+    state: ImportState.catch('needs_review').parse(splitState ?? row.state),
     reason: HeldReason.nullable().catch(null).parse(row.reason),
     problem: Problem.nullable().catch(null).parse(row.problem),
     files: row.files.map(({ bytes, sentBytes, sentSha256, ...file }) => ({

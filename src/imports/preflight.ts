@@ -5,12 +5,14 @@ import { createFindings, type Finding, type FindingCounts, type Findings } from 
 import { readHeader } from '../intake/head.js'
 import { fitMapping } from '../intake/header.js'
 import { type Inspected, inspect, type Text } from '../intake/inspect.js'
+import { splitCsv } from '../intake/split.js'
 import type { Structure } from '../intake/structure.js'
 import type { Template } from '../mappings/template-store.js'
+import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import { noteDrift } from './drift.js'
 import type { ImportRequest } from './import-request.js'
-import type { StoredImportFile } from './import-store.js'
+import type { NewPiece, StoredImportFile } from './import-store.js'
 
 /** A stored file part, and what was seen of it while it was stored. */
 export type ReceivedFile = StoredFile & { name: string; inspected: Inspected }
@@ -22,7 +24,11 @@ export type PreflightOptions = {
   strict: boolean
 }
 
-type Deps = { files: Pick<FileStore, 'read' | 'save' | 'remove'>; properties: Pick<PropertyCache, 'find'> }
+type Deps = {
+  files: Pick<FileStore, 'read' | 'save' | 'remove'>
+  properties: Pick<PropertyCache, 'find'>
+  portals: Pick<PortalStore, 'readMaxFileBytes'>
+}
 
 type Input = {
   portalId: string
@@ -38,6 +44,8 @@ export type Checked = {
   request: ImportRequest
   files: StoredImportFile[]
   replaced: string[]
+  /** The file in parts, where HubSpot would not take it whole. */
+  pieces: NewPiece[]
   findings: readonly Finding[]
   counts: FindingCounts
 }
@@ -60,6 +68,7 @@ type FileEntry = ImportRequest['files'][number]
 
 const MAX_COLUMNS = 999
 const MAX_ROWS = 1_048_576
+const SPLIT_ROWS = 1_000_000
 const FORMATS = { text: ['CSV'], workbook: ['SPREADSHEET', 'XLSX'], 'old workbook': ['SPREADSHEET', 'XLS'] } as const
 
 /**
@@ -101,8 +110,10 @@ export async function preflight(deps: Deps, { portalId, request, files, template
         rows: text ? rowsOf(text, entry) : null,
       })
     }
+    const pieces = await splitWhereNeeded(deps, { portalId, entries, checked }, made)
     const counts = findings.counts()
     return {
+      pieces,
       request: { ...request, files: entries },
       files: checked,
       replaced: files.map(({ storeKey }) => storeKey).filter((storeKey) => !checked.some((file) => file.storeKey === storeKey)),
@@ -113,6 +124,34 @@ export async function preflight(deps: Deps, { portalId, request, files, template
     await Promise.all(made.map((storeKey) => deps.files.remove(storeKey)))
     throw error
   }
+}
+
+/** HubSpot takes so many rows in a file, and a portal's plan so many bytes: one that has more goes in parts. */
+async function splitWhereNeeded(
+  { files: store, portals }: Deps,
+  { portalId, entries, checked }: { portalId: string; entries: FileEntry[]; checked: StoredImportFile[] },
+  made: string[],
+): Promise<NewPiece[]> {
+  const maxBytes = await portals.readMaxFileBytes(portalId)
+  const large = checked.find(({ rows, bytes }) => (rows ?? 0) > MAX_ROWS || bytes > maxBytes)
+  if (!large) return []
+  const refuse = (why: string) =>
+    new AppError('split_impossible', {
+      detail: `"${large.name}" has ${large.rows ?? 'its'} rows and ${large.bytes} bytes; HubSpot takes ${MAX_ROWS} rows and ${maxBytes} bytes in a file of this account, and ${why}.`,
+    })
+  if (checked.length > 1) throw refuse('files that belong together cannot be split: rows of one are linked to rows of the other')
+  if (large.rows === null) throw refuse('a workbook cannot be split: send it as CSV')
+  if (!entries[0]?.fileImportPage.hasHeader) throw refuse('a file without a header cannot be split')
+  const source = store.read(large.storeKey ?? '')
+  const pieces = await splitCsv(source, { maxRows: SPLIT_ROWS, maxBytes }, async (bytes) => {
+    const stored = await store.save(bytes)
+    made.push(stored.storeKey)
+    return stored
+  })
+  return pieces.map(({ stored, rows, firstLine }, i) => ({
+    file: { ...stored, name: large.name.replace(/(\.csv)?$/i, ` (${i + 1})$1`), format: large.format, rows, sent: null },
+    firstLine,
+  }))
 }
 
 /** A name, a format and bytes that contradict one another are a mistake that HubSpot would tell less well. */
@@ -230,8 +269,6 @@ function checkStructure({ fileName, fileImportPage: { hasHeader } }: FileEntry, 
   const rows = records - blank - (hasHeader ? 1 : 0)
   if (rows <= 0)
     throw new AppError('no_rows', { detail: `${name} has ${hasHeader && records > blank ? 'a header, but ' : ''}no rows.` })
-  if (rows > MAX_ROWS)
-    throw new AppError('too_many_rows', { detail: `${name} has ${rows} rows; HubSpot takes ${MAX_ROWS} in a file.` })
 }
 
 function tellOddRows(file: string, { columns, ragged, stray }: Structure, findings: Findings): void {

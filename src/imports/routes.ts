@@ -10,6 +10,7 @@ import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
+import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
 import { acceptImport, parseImportRequest, validateUpload } from './accept.js'
@@ -42,6 +43,7 @@ type Deps = {
   rowErrors: Pick<RowErrorStore, 'list'>
   templates: Pick<TemplateStore, 'find'>
   properties: Pick<PropertyCache, 'find'>
+  portals: Pick<PortalStore, 'readMaxFileBytes'>
   queue: Pick<Queue, 'enqueue' | 'enqueueWith'>
   log: Log
 }
@@ -154,6 +156,7 @@ export function importRoutes(deps: Deps): Router {
     requirePartner(deps),
     serve(cancelImport, async ({ params: { portalId, importId }, res }) => {
       const owner = { portalId, partnerId: callerOf(res).partnerId }
+      await findOwn(owner, importId)
       await stopImport(deps, owner, importId)
       return view(await findOwn(owner, importId))
     }),

@@ -10,8 +10,10 @@ export function createRowErrorStore(prisma: Database) {
   return {
     /** Findings and row errors in the order they were recorded. */
     async list(importId: string, { after, limit }: { after?: string | undefined; limit: number }) {
+      const pieces = await prisma.import.findMany({ where: { wholeId: importId }, select: { id: true, firstLine: true } })
+      const firstLines = new Map(pieces.map(({ id, firstLine }) => [id, firstLine]))
       const rows = await prisma.rowError.findMany({
-        where: { importId, ...(after ? { id: { gt: BigInt(after) } } : {}) },
+        where: { importId: { in: [importId, ...firstLines.keys()] }, ...(after ? { id: { gt: BigInt(after) } } : {}) },
         orderBy: { id: 'asc' },
         take: limit + 1,
       })
@@ -19,6 +21,7 @@ export function createRowErrorStore(prisma: Database) {
       const errors = page.map(
         (row): RowErrorView => ({
           ...row,
+          line: wholeLine(row.line, firstLines.get(row.importId)),
           origin: row.origin === 'hubspot' ? 'hubspot' : 'finding',
           severity: row.severity === 'warning' ? 'warning' : 'error',
           column: row.columnIndex === null ? null : row.columnIndex + 1,
@@ -59,4 +62,9 @@ export function createRowErrorStore(prisma: Database) {
       })
     },
   }
+}
+
+/** The line in the whole file of a part's line. */
+function wholeLine(line: number | null, firstLine: number | null | undefined): number | null {
+  return line === null || line < 2 || firstLine == null ? line : line - 2 + firstLine
 }

@@ -70,6 +70,10 @@ const FIELDS = {
   erasedAt: true,
 } as const
 
+/** @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide */
+const [MAX_FILE_BYTES, MAX_FREE_FILE_BYTES] = [512 * 1024 * 1024, 20 * 1024 * 1024]
+const [FREE_IMPORTS_A_DAY, FREE_ROWS_A_DAY] = [50, 500_000]
+
 export type PortalStore = ReturnType<typeof createPortalStore>
 
 /** Portals, and how our access to each stands; their tokens are in token-store.ts. */
@@ -83,6 +87,14 @@ export function createPortalStore(prisma: Database) {
     async list(): Promise<Portal[]> {
       const rows = await prisma.portal.findMany({ orderBy: { installedAt: 'asc' }, take: MAX_LISTED, select: FIELDS })
       return rows.map((row) => ({ ...row, status: PortalStatus.parse(row.status) }))
+    },
+
+    /** How large a file of the portal's may be, in bytes: free accounts, which are known by their quotas, have less. */
+    async readMaxFileBytes(portalId: string): Promise<number> {
+      const [row] = await prisma.$queryRaw<{ isFree: boolean }[]>`
+        SELECT coalesce("importsPerDay" <= ${FREE_IMPORTS_A_DAY}, false) OR coalesce("rowsPerDay" <= ${FREE_ROWS_A_DAY}, false) AS "isFree"
+        FROM "Portal" WHERE "id" = ${portalId}`
+      return row?.isFree ? MAX_FREE_FILE_BYTES : MAX_FILE_BYTES
     },
 
     async countByStatus(): Promise<Record<string, number>> {

@@ -96,9 +96,9 @@ export function createDisconnectionStore(prisma: Database) {
                 WHERE i."portalId" = ${portalId}) AS "rowErrors",
                (SELECT count(*)::int FROM "Template" WHERE "portalId" = ${portalId}) AS templates,
                (SELECT count(*)::int FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId"
-                WHERE i."portalId" = ${portalId} AND i."state" = 'canceled' AND i."finishedAt" >= p."disconnectedAt") AS "importsCanceled",
+                WHERE i."portalId" = ${portalId} AND i."wholeId" IS NULL AND i."state" = 'canceled' AND i."finishedAt" >= p."disconnectedAt") AS "importsCanceled",
                (SELECT count(*)::int FROM "Import" i JOIN "Portal" p ON p."id" = i."portalId"
-                WHERE i."portalId" = ${portalId} AND i."state" = 'needs_review' AND i."updatedAt" >= p."disconnectedAt") AS "importsLeftOpen"`
+                WHERE i."portalId" = ${portalId} AND i."wholeId" IS NULL AND i."state" = 'needs_review' AND i."updatedAt" >= p."disconnectedAt") AS "importsLeftOpen"`
       if (!row) throw new Error('counts without a row')
       return row
     },

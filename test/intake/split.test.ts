@@ -1,0 +1,60 @@
+import { parse } from 'csv-parse/sync'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { splitCsv } from '../../src/intake/split.js'
+import { collect, inChunks, writeTable } from '../support/tables.js'
+
+const cell = fc.string({ unit: fc.constantFrom('a', 'ü', '"', ',', '\n', ' '), maxLength: 6 })
+const table = fc.array(fc.tuple(fc.constant('row'), cell, cell), { minLength: 1, maxLength: 40 })
+const csv = { encoding: 'utf-8', delimiter: ',' } as const
+
+it('puts every record into one part, whole and in order, each part with the header and within the bounds', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      table,
+      fc.constantFrom('\n', '\r\n'),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 10 }),
+      fc.integer({ min: 60, max: 400 }),
+      fc.integer({ min: 1, max: 50 }),
+      async (rows, lineEnd, endsWithLine, maxRows, maxBytes, size) => {
+        const bytes = writeTable([['h1', 'h2', 'h3'], ...rows], { ...csv, lineEnd, quotesAll: false, endsWithLine })
+
+        const pieces = await splitCsv(inChunks(bytes, size), { maxRows, maxBytes }, collect)
+
+        const read = pieces.map(({ stored }) => parse(stored) as string[][])
+        expect(read.map(([header]) => header)).toEqual(pieces.map(() => ['h1', 'h2', 'h3']))
+        expect(read.flatMap(([, ...records]) => records)).toEqual(rows)
+        expect(pieces.map(({ rows: count }) => count)).toEqual(read.map((records) => records.length - 1))
+        // The line in the whole file: the header is 1.
+        let line = 2
+        for (const [i, { firstLine, rows: count, stored }] of pieces.entries()) {
+          expect(firstLine).toBe(line)
+          line += count
+          expect(count).toBeLessThanOrEqual(maxRows)
+          expect(stored.length).toBeLessThanOrEqual(maxBytes)
+          expect(count === maxRows || i === pieces.length - 1 || stored.length > maxBytes - 60).toBe(true)
+        }
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
+it('counts blank lines, and keeps them', async () => {
+  const pieces = await splitCsv(inChunks(Buffer.from('\nh\na\n\nb\nc\n'), 3), { maxRows: 2, maxBytes: 1_000 }, collect)
+
+  expect(pieces.map(({ firstLine, stored }) => [firstLine, String(stored)])).toEqual([
+    [3, 'h\na\n\n'],
+    [5, 'h\nb\nc\n'],
+  ])
+})
+
+it.each([
+  ['a row that no part can hold', Buffer.from(`h\na\n${'x'.repeat(200)}\n`)],
+  ['a row without an end', Buffer.from(`h\n"${'x'.repeat(17 * 1024 * 1024)}`)],
+])('refuses %s', async (_name, bytes) => {
+  await expect(splitCsv(inChunks(bytes, 65_536), { maxRows: 10, maxBytes: 100 }, collect)).rejects.toMatchObject({
+    code: 'row_too_large',
+  })
+})
