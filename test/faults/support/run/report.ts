@@ -2,6 +2,7 @@ import type { Change, History } from '../history.js'
 import { markedId } from '../history-checker.js'
 import type { Happened, Outcome } from './run-plan.js'
 
+const NAME_LENGTH = 46
 const UNDER_WAY = ['submitting', 'ambiguous', 'submitted', 'processing']
 
 /** The figures of a run, a line each. */
@@ -11,8 +12,12 @@ export function report({ history, violations, happened, caughtUpMs, tookMs }: Ou
   )
   const broken = (invariant: string) => violations.filter((one) => one.invariant === invariant).length
   const recoveries = recoveriesOf(happened, history.changes).sort((a, b) => a.ms - b.ms)
-  const worst = recoveries.at(-1)
+  const alone = recoveries.filter(({ isUndisturbed }) => isUndisturbed)
   const seconds = (ms: number | undefined) => `${((ms ?? 0) / 1000).toFixed(1)} s`
+  const worst = (some: Recovery[]) => {
+    const last = some.at(-1)
+    return last ? `${seconds(last.ms)} (${last.kind}: an import that was ${last.state})` : 'none'
+  }
   const figures: [string, string | number][] = [
     ['cycles', happened.length],
     ['seed', seed],
@@ -26,8 +31,11 @@ export function report({ history, violations, happened, caughtUpMs, tookMs }: Ou
     ['wrong portal', broken('I4')],
     ['byte mismatches', broken('I3')],
     ['invariants violated', new Set(violations.map(({ invariant }) => invariant)).size],
-    ['recovery, median', seconds(recoveries[recoveries.length >> 1]?.ms)],
-    ['recovery, worst', worst ? `${seconds(worst.ms)} (${worst.kind}: an import that was ${worst.state})` : 'none'],
+    ['recovery, faults measured', alone.length],
+    ['recovery, median', seconds(alone[alone.length >> 1]?.ms)],
+    ['recovery, worst', worst(alone)],
+    ['the same with more faults meanwhile, median', seconds(recoveries[recoveries.length >> 1]?.ms)],
+    ['the same with more faults meanwhile, worst', worst(recoveries)],
     ['all caught up after the last fault', seconds(caughtUpMs)],
     ['took', seconds(tookMs)],
   ]
@@ -37,9 +45,9 @@ export function report({ history, violations, happened, caughtUpMs, tookMs }: Ou
     ({ fault }) => ('failpoint' in fault ? `at ${fault.failpoint}` : ''),
   )
   return [
-    ...figures.map(([name, figure]) => `${name.padEnd(38)}${figure}`),
+    ...figures.map(([name, figure]) => `${name.padEnd(NAME_LENGTH)}${figure}`),
     '',
-    ...[...byKind, ...byPoint].map(([name, count]) => `${name.padEnd(38)}${count}`),
+    ...[...byKind, ...byPoint].map(([name, count]) => `${name.padEnd(NAME_LENGTH)}${count}`),
     ...violations.map(({ invariant, what }) => `VIOLATED ${invariant}: ${what}`),
   ].join('\n')
 }
@@ -49,11 +57,11 @@ function duplicates({ made }: History): number {
   return made.length - new Set(made.map(({ name }) => markedId(name))).size
 }
 
-type Recovery = { ms: number; kind: string; state: string }
+type Recovery = { ms: number; kind: string; state: string; isUndisturbed: boolean }
 
 /**
  * Of each fault: how long after its end the last of the imports changed state that were under way when it struck, by
- * Postgres's own record. What later faults add to that counts as well.
+ * Postgres's own record. What later faults add to that counts as well, where the fault was not followed undisturbed.
  */
 function recoveriesOf(happened: Happened[], changes: Change[]): Recovery[] {
   const last = new Map<string, Change>()
@@ -63,9 +71,9 @@ function recoveriesOf(happened: Happened[], changes: Change[]): Recovery[] {
     const isWait = before && change.to !== before.to && UNDER_WAY.includes(before.to)
     return isWait ? [{ from: before.at, to: change.at, state: before.to }] : []
   })
-  return happened.flatMap(({ fault: { kind }, struckAt, endedAt }) => {
+  return happened.flatMap(({ fault: { kind }, struckAt, endedAt, isUndisturbed }) => {
     const met = waits.filter(({ from, to }) => from <= struckAt && to > struckAt).sort((a, b) => a.to - b.to)
-    return met.slice(-1).map(({ to, state }) => ({ ms: Math.max(0, to - endedAt), kind, state }))
+    return met.slice(-1).map(({ to, state }) => ({ ms: Math.max(0, to - endedAt), kind, state, isUndisturbed }))
   })
 }
 

@@ -7,13 +7,19 @@ import { createClients } from './clients.js'
 import type { Cycle, Fault, PlannedUpload } from './plan.js'
 import { awaitTarget, strike } from './strike.js'
 
-/** A fault that has been: when it struck, when what it broke was whole again, whether it met what it was meant for. */
-export type Happened = { fault: Fault; hit: boolean; struckAt: number; endedAt: number }
+/**
+ * A fault that has been: when it struck, when what it broke was whole again, whether it met what it was meant for, and
+ * whether no other fault struck until all that was under way had gone on.
+ */
+export type Happened = { fault: Fault; hit: boolean; struckAt: number; endedAt: number; isUndisturbed: boolean }
 export type Outcome = { history: History; violations: Violation[]; happened: Happened[]; caughtUpMs: number; tookMs: number }
 
 /** With more imports under way or waiting than this, the next fault waits: what is measured is faults, not a backlog. */
 const MAX_UNFINISHED = 120
 const REST_MS = 300_000
+/** After every so many faults the next one waits until what was under way has gone on: that is what recovery takes. */
+const UNDISTURBED_EVERY = 40
+const UNDER_WAY = `SELECT "id" || ' ' || "state" AS "at" FROM "Import" WHERE "state" IN ('submitting', 'ambiguous', 'submitted', 'processing')`
 const LEFT = `SELECT "id", "state" FROM "Import" WHERE "state" NOT IN ('done', 'failed', 'canceled', 'needs_review') AND NOT ("state" = 'held' AND "reason" IN ('reconnect', 'scope'))`
 
 type Tell = (cycle: number, happened: Happened) => void
@@ -52,9 +58,11 @@ export async function runPlan(place: Place, plan: Cycle[], tell: Tell = () => un
     )
     await awaitTarget(place, cycle.fault)
     for (const [i, planned] of cycle.uploads.entries()) track(uploading, upload(number + 1, i + 1, planned))
+    const isUndisturbed = (number + 1) % UNDISTURBED_EVERY === 0
+    const underWay = isUndisturbed ? await listUnderWay(place) : []
     const { hit, deaths: died, repair } = await strike(place, cycle.fault)
     deaths += died
-    const one: Happened = { fault: cycle.fault, hit, struckAt: Date.now(), endedAt: 0 }
+    const one: Happened = { fault: cycle.fault, hit, struckAt: Date.now(), endedAt: 0, isUndisturbed }
     happened.push(one)
     const repaired = repair().then(() => {
       one.endedAt = Date.now()
@@ -62,7 +70,13 @@ export async function runPlan(place: Place, plan: Cycle[], tell: Tell = () => un
     })
     track(repairing, repaired)
     // Postgres is everybody's: nothing goes on without it.
-    if (place.postgres.port() === 0) await repaired
+    if (place.postgres.port() === 0 || isUndisturbed) await repaired
+    if (isUndisturbed)
+      await until(
+        () => listUnderWay(place),
+        (now) => !now.some((at) => underWay.includes(at)),
+        REST_MS,
+      )
   }
 
   await Promise.all([...repairing])
@@ -77,6 +91,10 @@ export async function runPlan(place: Place, plan: Cycle[], tell: Tell = () => un
   const caughtUpMs = Date.now() - healedAt
   const history = await readHistory(place, clients.sent, deaths)
   return { history, violations: checkHistory(history), happened, caughtUpMs, tookMs: Date.now() - start }
+}
+
+async function listUnderWay(place: Place): Promise<string[]> {
+  return (await place.query<{ at: string }>(UNDER_WAY)).map(({ at }) => at)
 }
 
 function track(some: Set<Promise<void>>, one: Promise<void>): void {
