@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Config } from './config.js'
 import { type Database, openDatabase } from './db/prisma.js'
 import { createSharedFolder } from './db/shared-folder.js'
@@ -21,6 +22,7 @@ import { createTurnStore } from './imports/submission/turn-store.js'
 import { createDuplicateStore } from './imports/tracking/duplicate-store.js'
 import { createMatchingStore } from './imports/tracking/matching-store.js'
 import { createTrackingStore } from './imports/tracking/tracking-store.js'
+import { createCsvCheck } from './intake/cells/csv-check.js'
 import { createLog, type Log } from './log.js'
 import { createTemplateStore } from './mappings/template-store.js'
 import { createMetrics } from './metrics.js'
@@ -66,6 +68,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     hubspot: createHubSpot(config.hubspot),
     journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
     lanes: createLanes(),
+    csvCheck: createCsvCheck({ maxThreads: Math.max(1, availableParallelism() - 1) }),
     render: createViews(),
   }
   const stores = openStores(shared, forRequests)

@@ -181,7 +181,6 @@ describe('a file that can never be imported', () => {
       'header_invalid',
     ],
     ['D4.81: a mapped column that is not there', 'Email,First\na@b.co,A\n', 'contacts.csv', 422, 'header_invalid'],
-    ['D5.98: 1,048,577 rows', `Email,First,Last\n${'a@b.co,A,B\n'.repeat(1_048_577)}`, 'contacts.csv', 422, 'too_many_rows'],
     ['D5.101: HTML', '<!DOCTYPE html><html><body>', 'contacts.csv', 415, 'file_type_unsupported'],
     ['D5.101: HTML after a mark', '\ufeff <html><body>', 'contacts.csv', 415, 'file_type_unsupported'],
     ['D5.101: JSON', '{"a": 1}', 'contacts.csv', 415, 'file_type_unsupported'],
@@ -293,7 +292,8 @@ describe('a header that is not quite the mapping’s', () => {
 describe('rows that are not like the others', () => {
   it('D5.97: names rows with more or fewer cells than the header, a thousand of them, and counts all', async () => {
     const app = await testApp()
-    const file = `Email,First,Last\n${'a@b.co,A\n'.repeat(1_200)}b@b.co,A,B\nc@d.co,A,B,C\n`
+    const short = Array.from({ length: 1_200 }, (_, i) => `p${i}@b.co,A\n`).join('')
+    const file = `Email,First,Last\n${short}b@b.co,A,B\nc@d.co,A,B,C\n`
 
     const { body } = await validate(app, { file })
 

@@ -4,6 +4,7 @@ import { AppError, type FieldError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
+import type { CsvCheck } from '../intake/cells/csv-check.js'
 import type { Mapping } from '../mappings/schema.js'
 import type { Template, TemplateStore } from '../mappings/template-store.js'
 import type { PortalStore } from '../portals/portal-store.js'
@@ -22,6 +23,7 @@ type Deps = {
   queue: Pick<Queue, 'enqueueWith'>
   templates: Pick<TemplateStore, 'find'>
   properties: Pick<PropertyCache, 'find'>
+  csvCheck: Pick<CsvCheck, 'check'>
   portals: Pick<PortalStore, 'readMaxFileBytes'>
 }
 

@@ -1,5 +1,7 @@
 import { AppError } from '../errors.js'
 import type { FileStore, StoredFile } from '../files/file-store.js'
+import { readColumns, typeIdOf } from '../intake/cells/columns.js'
+import type { CsvCheck } from '../intake/cells/csv-check.js'
 import { convertText } from '../intake/convert.js'
 import { createFindings, type Finding, type FindingCounts, type Findings } from '../intake/finding.js'
 import { readHeader } from '../intake/head.js'
@@ -7,6 +9,7 @@ import { fitMapping } from '../intake/header.js'
 import { type Inspected, inspect, type Text } from '../intake/inspect.js'
 import { splitCsv } from '../intake/split.js'
 import type { Structure } from '../intake/structure.js'
+import { objectTypeOf } from '../mappings/column-mapping.js'
 import type { Template } from '../mappings/template-store.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
@@ -27,6 +30,7 @@ export type PreflightOptions = {
 type Deps = {
   files: Pick<FileStore, 'read' | 'save' | 'remove'>
   properties: Pick<PropertyCache, 'find'>
+  csvCheck: Pick<CsvCheck, 'check'>
   portals: Pick<PortalStore, 'readMaxFileBytes'>
 }
 
@@ -62,6 +66,8 @@ export const HARMLESS = [
   'COLUMN_WITHOUT_NAME',
   'NOT_LOOKED_INTO',
   'TEMPLATE_HEADER_CHANGED',
+  'PROPERTIES_NOT_KNOWN',
+  'DUPLICATES_NOT_LOOKED_FOR',
 ]
 
 type FileEntry = ImportRequest['files'][number]
@@ -98,6 +104,7 @@ export async function preflight(deps: Deps, { portalId, request, files, template
         )
       if (template && text) await noteDrift(deps, { portalId, template, header: readHeader(text), file: named.name, findings })
       entries.push(text ? fitEntry({ ...entry, fileName: named.name }, text, findings, i) : { ...entry, fileName: named.name })
+      if (text) await checkCells(deps, { portalId, request, entry: entries[i] ?? entry, stored, findings })
       const sent = stored === file ? null : { bytes: file.bytes, sha256: file.sha256 }
       const { storeKey, bytes, sha256 } = stored
       checked.push({
@@ -124,6 +131,34 @@ export async function preflight(deps: Deps, { portalId, request, files, template
     await Promise.all(made.map((storeKey) => deps.files.remove(storeKey)))
     throw error
   }
+}
+
+type CellInput = { portalId: string; request: ImportRequest; entry: FileEntry; stored: StoredFile; findings: Findings }
+
+/** Tells which cells HubSpot would not take, by the portal's own properties as far as they are known. */
+async function checkCells(
+  { files: store, properties: cache, csvCheck }: Deps,
+  { portalId, request, entry, stored, findings }: CellInput,
+): Promise<void> {
+  const { fileName: file } = entry
+  const { columnMappings: mappings, hasHeader } = entry.fileImportPage
+  const types = new Set(
+    mappings.filter(({ propertyName }) => propertyName).map((mapping) => typeIdOf(objectTypeOf(mapping) ?? '')),
+  )
+  const found = await Promise.all([...types].map(async (type) => [type, await cache.find(portalId, type)] as const))
+  const unknown = found.flatMap(([type, known]) => (known ? [] : [type]))
+  if (unknown.length > 0)
+    noteFile(
+      findings,
+      file,
+      'PROPERTIES_NOT_KNOWN',
+      `The portal’s properties of ${unknown.join(', ')} could not be looked up: cells were only checked for what is the same everywhere.`,
+      null,
+    )
+  const operations = request.importOperations ?? {}
+  const columns = readColumns({ file, mappings, properties: Object.fromEntries(found), operations, findings })
+  const plan = { file, columns, hasHeader, dateFormat: request.dateFormat ?? 'MONTH_DAY_YEAR' } as const
+  await csvCheck.check(plan, store.read(stored.storeKey), stored.bytes, findings)
 }
 
 /** HubSpot takes so many rows in a file, and a portal's plan so many bytes: one that has more goes in parts. */

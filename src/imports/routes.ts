@@ -5,6 +5,7 @@ import type { FileStore } from '../files/file-store.js'
 import { refuseInvalid, serve } from '../http/endpoint.js'
 import { onlyMethods, toProblem } from '../http/problem.js'
 import { upload, uploadOf } from '../http/upload.js'
+import type { CsvCheck } from '../intake/cells/csv-check.js'
 import { inspect } from '../intake/inspect.js'
 import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
@@ -43,6 +44,7 @@ type Deps = {
   rowErrors: Pick<RowErrorStore, 'list'>
   templates: Pick<TemplateStore, 'find'>
   properties: Pick<PropertyCache, 'find'>
+  csvCheck: Pick<CsvCheck, 'check'>
   portals: Pick<PortalStore, 'readMaxFileBytes'>
   queue: Pick<Queue, 'enqueue' | 'enqueueWith'>
   log: Log

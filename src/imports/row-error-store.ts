@@ -3,17 +3,23 @@ import type { HubSpotRowError } from '../hubspot/answers.js'
 import type { StoredImport } from './import-store.js'
 import type { RowErrorView } from './schema.js'
 
+type Page = { after?: string | undefined; limit: number; origin?: 'finding' | 'hubspot' | undefined }
+
 export type RowErrorStore = ReturnType<typeof createRowErrorStore>
 
 /** What is wrong with the rows of imports, as we found it or HubSpot said it. */
 export function createRowErrorStore(prisma: Database) {
   return {
     /** Findings and row errors in the order they were recorded. */
-    async list(importId: string, { after, limit }: { after?: string | undefined; limit: number }) {
+    async list(importId: string, { after, limit, origin }: Page) {
       const pieces = await prisma.import.findMany({ where: { wholeId: importId }, select: { id: true, firstLine: true } })
       const firstLines = new Map(pieces.map(({ id, firstLine }) => [id, firstLine]))
       const rows = await prisma.rowError.findMany({
-        where: { importId: { in: [importId, ...firstLines.keys()] }, ...(after ? { id: { gt: BigInt(after) } } : {}) },
+        where: {
+          importId: { in: [importId, ...firstLines.keys()] },
+          ...(after ? { id: { gt: BigInt(after) } } : {}),
+          ...(origin ? { origin } : {}),
+        },
         orderBy: { id: 'asc' },
         take: limit + 1,
       })

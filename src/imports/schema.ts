@@ -179,6 +179,8 @@ export const listImportErrors = endpoint({
   params: z.object({ portalId: PortalId, importId: ImportId }),
   query: z.strictObject({
     limit: Limit,
+    /** Only what we found, or only what HubSpot reported. */
+    origin: z.enum(['finding', 'hubspot']).optional(),
     after: z
       .string()
       .regex(/^\d{1,18}$/)

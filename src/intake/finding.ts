@@ -49,6 +49,15 @@ export function createFindings() {
       counts.byCode[code] = (counts.byCode[code] ?? 0) + more
     },
 
+    /** What somebody else has collected. */
+    merge(other: { kept: readonly Finding[]; counts: FindingCounts }): void {
+      const room = (code: string) => KEPT_OF_A_CODE - (counts.byCode[code] ?? 0)
+      for (const [code, some] of Map.groupBy(other.kept, ({ code }) => code)) kept.push(...some.slice(0, Math.max(0, room(code))))
+      counts.errors += other.counts.errors
+      counts.warnings += other.counts.warnings
+      for (const [code, count] of Object.entries(other.counts.byCode)) counts.byCode[code] = (counts.byCode[code] ?? 0) + count
+    },
+
     kept: (): readonly Finding[] => kept,
     counts: (): FindingCounts => counts,
   }

@@ -1,0 +1,93 @@
+import type { Findings } from '../finding.js'
+import { type Check, checkOf, checkStart } from './checks.js'
+import type { CheckedColumn } from './columns.js'
+import { createSeenValues } from './seen-values.js'
+import type { DateFormat } from './value-forms.js'
+
+/** A row of any file: a cell beyond the last is ''. */
+export type Row = { line: number; cell(column: number): string; size(column: number): number; first(column: number): number }
+
+/** What rows are checked by; it can be handed to another thread. */
+export type CellPlan = { file: string; columns: (CheckedColumn | null)[]; dateFormat: DateFormat }
+
+type Watched = {
+  at: number
+  column: CheckedColumn
+  check: Check | undefined
+  isRepeated: ((cell: string) => boolean | undefined) | undefined
+}
+
+/** Checks rows one by one, each cell by what it goes to; in memory that does not grow with the file's cells. */
+export function createCellCheck({ file, columns, dateFormat }: CellPlan, findings: Findings): (row: Row) => void {
+  const watched = columns.flatMap((column, at): Watched[] =>
+    column ? [{ at, column, check: checkOf(column, dateFormat), isRepeated: repeated(column) }] : [],
+  )
+  let isTold = false
+
+  function add(code: string, message: string, fix: string, { at, column }: Watched, line: number, value: string | null): void {
+    findings.add('warning', code, () => ({ message, fix, file, line, column: at, columnName: column.columnName, value }))
+  }
+
+  function noteRepeated(one: Watched, cell: string, line: number): void {
+    const was = one.isRepeated?.(cell)
+    if (was) {
+      const code =
+        one.column.identifies === 'record id'
+          ? 'DUPLICATE_OBJECT_ID'
+          : one.column.identifies
+            ? 'DUPLICATE_ALTERNATE_ID'
+            : 'DUPLICATE_UNIQUE_PROPERTY_VALUE'
+      add(
+        code,
+        'An earlier row has the same value, and it must be unique.',
+        'Leave one of the rows out, or put them together.',
+        one,
+        line,
+        cell,
+      )
+    }
+    if (was !== undefined || !one.isRepeated || isTold) return
+    isTold = true
+    add(
+      'DUPLICATES_NOT_LOOKED_FOR',
+      'From this row on it was not looked whether values are there twice: there are too many.',
+      'Send the file in parts.',
+      one,
+      line,
+      null,
+    )
+  }
+
+  function checkCell(one: Watched, row: Row): void {
+    const { at, column } = one
+    const size = row.size(at)
+    if (size === 0 || (column.isRequired && row.cell(at).trim() === '')) {
+      if (column.isRequired)
+        add(
+          'MISSING_REQUIRED_PROPERTY',
+          `"${column.propertyName}" is needed to create a record, and the cell is empty.`,
+          'Fill it in, or leave the row out.',
+          one,
+          row.line,
+          null,
+        )
+      return
+    }
+    // Cut from the row only where more than its beginning matters.
+    const cell = one.check || one.isRepeated ? row.cell(at) : undefined
+    const wrong = (cell && one.check?.(cell)) || checkStart(size, row.first(at), () => row.cell(at))
+    if (wrong) add(wrong.code, wrong.message, wrong.fix, one, row.line, row.cell(at))
+    if (cell) noteRepeated(one, cell, row.line)
+  }
+
+  return (row) => {
+    for (const one of watched) checkCell(one, row)
+  }
+}
+
+/** Whether a value was there before, of a column whose values must be unique. */
+function repeated({ identifies, property }: CheckedColumn): Watched['isRepeated'] {
+  if (identifies === null && !property?.hasUniqueValue) return undefined
+  const seen = createSeenValues()
+  return (cell) => seen.add(cell)
+}

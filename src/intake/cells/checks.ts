@@ -1,0 +1,161 @@
+import type { Property } from '../../hubspot/answers.js'
+import { closest } from '../closest.js'
+import type { CheckedColumn } from './columns.js'
+import {
+  type DateFormat,
+  isDate,
+  isDateTime,
+  isDomain,
+  isEmail,
+  isNumber,
+  isPhone,
+  isRecordId,
+  isYesOrNo,
+} from './value-forms.js'
+
+/** What is wrong with a cell, in HubSpot's word where it has one. */
+export type Wrong = { code: string; message: string; fix: string }
+
+/** Says what is wrong with a cell that is not empty; undefined: nothing. */
+export type Check = (cell: string) => Wrong | undefined
+
+const FORMATS: Record<DateFormat, string> = {
+  MONTH_DAY_YEAR: '12/31/2026',
+  DAY_MONTH_YEAR: '31.12.2026',
+  YEAR_MONTH_DAY: '2026-12-31',
+}
+const MAX_CELL_CHARS = 65_536
+const MAX_MEANT = 1_000
+const MAX_KNOWN = 10_000
+const MAX_OPTIONS_SEARCHED = 2_000
+
+/** Says what is wrong with a cell by its length and its first byte, which is all that a text can be wrong in. */
+export function checkStart(size: number, first: number, cell: () => string): Wrong | undefined {
+  if (size > MAX_CELL_CHARS && cell().length > MAX_CELL_CHARS)
+    return wrong('COLUMN_TOO_LARGE', `The cell has more than the ${MAX_CELL_CHARS} characters that HubSpot takes.`, 'Shorten it.')
+  return first <= AT && (first < ZERO || first > NINE) && FORMULA.test(cell()) ? FORMULA_LIKE : undefined
+}
+
+/** What is called formula-like is none where a number or a telephone number begins so. */
+const FORMULA = /^([=@\t\r]|[+-](?![\d.,\s(]*\d))/
+/** The last of the characters that a formula may begin with. */
+const AT = 0x40
+const [ZERO, NINE] = [0x30, 0x39]
+
+const FORMULA_LIKE = wrong(
+  'FORMULA_LIKE_VALUE',
+  'A spreadsheet that opens this value may run it as a formula. HubSpot gets it as it is.',
+  'Leave out the first character, if it is not meant.',
+)
+
+/** The check of a column’s cells, by what its property takes; undefined: it takes any text. */
+export function checkOf(
+  { objectTypeId, propertyName, property, identifies }: CheckedColumn,
+  dateFormat: DateFormat,
+): Check | undefined {
+  if (identifies === 'record id')
+    return unless(
+      isRecordId,
+      wrong('INVALID_OBJECT_ID', 'A record’s id is a whole number.', 'Use the id that HubSpot shows as Record ID.'),
+    )
+  if (objectTypeId === '0-1' && propertyName === 'email')
+    return unless(isEmail, wrong('INVALID_EMAIL', 'This is not an e-mail address.', 'Write it like name@example.com.'))
+  if (objectTypeId === '0-2' && propertyName === 'domain')
+    return unless(isDomain, wrong('INVALID_DOMAIN', 'This is not a domain name.', 'Write it like example.com.'))
+  if (propertyName === 'hubspot_owner_id')
+    return unless(
+      isOwner,
+      wrong('COULD_NOT_FIND_OWNER', 'An owner is given by name, e-mail address or id.', 'Write one of them.'),
+    )
+  return property ? checkOfType(property, dateFormat) : undefined
+}
+
+function checkOfType(property: Property, dateFormat: DateFormat): Check | undefined {
+  const example = FORMATS[dateFormat]
+  switch (property.type) {
+    case 'number':
+      return unless(
+        isNumber,
+        wrong('COULD_NOT_PARSE_NUMBER', `"${property.label}" takes numbers, and this is none.`, 'Write it like 1234.56 or 25%.'),
+      )
+    case 'date':
+      return unless(
+        (cell) => isDate(cell, dateFormat),
+        wrong(
+          'COULD_NOT_PARSE_DATE',
+          `"${property.label}" takes dates, and this is none in the import’s format.`,
+          `Write it like ${example}, or set dateFormat.`,
+        ),
+      )
+    case 'datetime':
+      return unless(
+        (cell) => isDateTime(cell, dateFormat),
+        wrong(
+          'COULD_NOT_PARSE_DATE',
+          `"${property.label}" takes dates with times, and this is none in the import’s format.`,
+          `Write it like ${example} 14:30, or as milliseconds since 1970.`,
+        ),
+      )
+    case 'bool':
+      return unless(
+        isYesOrNo,
+        wrong('INVALID_ENUMERATION_OPTION', `"${property.label}" takes Yes or No.`, 'Write Yes, No, True or False.'),
+      )
+    case 'phone_number':
+      return unless(
+        isPhone,
+        wrong('INVALID_PROPERTY_VALUE_FORMAT', 'This is not a telephone number.', 'Write it like +49 89 1234567.'),
+      )
+    case 'enumeration':
+      return property.options.length > 0 ? checkOfOptions(property) : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Options are taken by label and by value; several of them, between semicolons, where the property is of checkboxes. */
+function checkOfOptions({ label, fieldType, options }: Property): Check {
+  const known = new Set(options.flatMap((option) => [option.label.trim().toLowerCase(), option.value.trim().toLowerCase()]))
+  const isMultiple = fieldType === 'checkbox'
+  // The same wrong value is mostly in many rows.
+  const meant = new Map<string, Wrong>()
+  const describe = (cell: string): Wrong => {
+    const near =
+      options.length <= MAX_OPTIONS_SEARCHED
+        ? closest(
+            cell,
+            options.flatMap((option) => [option.label, option.value]),
+          )
+        : undefined
+    return wrong(
+      'INVALID_ENUMERATION_OPTION',
+      `"${label}" has no option of this name.`,
+      near ? `Did you mean "${near}"?` : 'Use one of the property’s options, or add this one in HubSpot.',
+    )
+  }
+  return (cell) => {
+    if (known.has(cell)) return undefined
+    const plain = cell.trim().toLowerCase()
+    if (known.has(plain)) {
+      // As it stands, it need not be made plain again.
+      if (known.size < MAX_KNOWN) known.add(cell)
+      return undefined
+    }
+    if (isMultiple && plain.split(';').every((one) => one.trim() === '' || known.has(one.trim()))) return undefined
+    const found = meant.get(plain) ?? describe(cell)
+    if (meant.size < MAX_MEANT) meant.set(plain, found)
+    return found
+  }
+}
+
+function isOwner(cell: string): boolean {
+  return cell.includes('@') ? isEmail(cell.trim()) : /[\p{L}\d]/u.test(cell)
+}
+
+function unless(isRight: (cell: string) => boolean, otherwise: Wrong): Check {
+  return (cell) => (isRight(cell) ? undefined : otherwise)
+}
+
+function wrong(code: string, message: string, fix: string): Wrong {
+  return { code, message, fix }
+}

@@ -1,0 +1,71 @@
+/** Values beyond these are not looked for any more. */
+const MAX_VALUES = 5_000_000
+const FIRST_CAPACITY = 1 << 12
+/** Of the table's places so many are taken before it grows. */
+const FULL_SHARE = 0.8
+
+/**
+ * Which values of a column there were before. Of each, two independent hashes of 32 bits are kept, eight bytes in all: of
+ * five million values two different ones are taken for the same once in a million files.
+ */
+export function createSeenValues() {
+  let capacity = FIRST_CAPACITY
+  let low = new Uint32Array(capacity)
+  let high = new Uint32Array(capacity)
+  let size = 0
+
+  /** True when it was there already. */
+  function put(a: number, b: number): boolean {
+    const mask = capacity - 1
+    for (let at = a & mask; ; at = (at + 1) & mask) {
+      if (low[at] === 0 && high[at] === 0) {
+        low[at] = a
+        high[at] = b
+        return false
+      }
+      if (low[at] === a && high[at] === b) return true
+    }
+  }
+
+  function grow(): void {
+    const [oldLow, oldHigh] = [low, high]
+    capacity *= 2
+    low = new Uint32Array(capacity)
+    high = new Uint32Array(capacity)
+    for (let at = 0; at < oldLow.length; at++) {
+      const [a = 0, b = 0] = [oldLow[at], oldHigh[at]]
+      if (a !== 0 || b !== 0) put(a, b)
+    }
+  }
+
+  return {
+    /** Whether the value was there before, blanks around it and the case of letters aside; undefined: there were too many to know. */
+    add(given: string): boolean | undefined {
+      const value = plain(given)
+      if (size >= MAX_VALUES) return undefined
+      let a = 0x811c9dc5
+      let b = 0x9747b28c
+      for (let at = 0; at < value.length; at++) {
+        const code = value.charCodeAt(at)
+        a = Math.imul(a ^ code, 0x01000193)
+        b = Math.imul(b ^ code, 0x85ebca6b)
+        b ^= b >>> 13
+      }
+      // Neither is ever zero twice over: that is an empty place.
+      a = Math.imul(a ^ (a >>> 16), 0x7feb352d) >>> 0
+      b = (Math.imul(b ^ (b >>> 15), 0x846ca68b) | 1) >>> 0
+      const wasThere = put(a, b)
+      if (!wasThere && ++size > capacity * FULL_SHARE) grow()
+      return wasThere
+    },
+  }
+}
+
+/** Mostly it is so already. */
+function plain(value: string): string {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at)
+    if (code <= 0x20 || code > 0x7e || (code >= 0x41 && code <= 0x5a)) return value.trim().toLowerCase()
+  }
+  return value
+}

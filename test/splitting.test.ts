@@ -1,0 +1,182 @@
+import { parse } from 'csv-parse/sync'
+import { describe, expect, it } from 'vitest'
+import { PORTAL, type TestApp, testApp, until } from './support/app.js'
+import { ask, contactsCsv, contactsRequest, fileEntry, untilState, uploadFile } from './support/requests.js'
+
+type Listed = { results: { code: string; line: number; origin: string }[] }
+
+/** A portal whose plan takes 20 MB in a file: as long as it takes to make one of a little more. */
+async function freeApp(options: Parameters<typeof testApp>[0] = {}): Promise<TestApp> {
+  const app = await testApp(options)
+  await app.query(`UPDATE "Portal" SET "importsPerDay" = 50, "quotaLearntAt" = now()`)
+  return app
+}
+
+const ROW_BYTES = 1_000
+const wide = (i: number, email = `p${i}@example.com`) => `${email},${'x'.repeat(ROW_BYTES - email.length - 10)},L${i}\n`
+/** Some 25 MB: two parts. */
+const file = `Email,First,Last\n${Array.from({ length: 25_000 }, (_, i) => wide(i, i === 24_000 ? 'none at all' : undefined)).join('')}`
+
+const partsAt = (app: TestApp) => app.hubspot.control.imports().sort((a, b) => a.name.localeCompare(b.name))
+
+describe('a file that is larger than the portal’s plan takes', () => {
+  it('becomes parts of one import: one state, the counters of all, the lines of the whole file', async () => {
+    const app = await freeApp()
+
+    const res = await uploadFile(app, { file })
+
+    expect(res).toMatchObject({
+      status: 202,
+      body: { state: 'accepted', files: [{ name: 'contacts.csv', bytes: file.length, rows: 25_000 }] },
+    })
+    expect(res.body.parts).toHaveLength(2)
+    const done = await untilState(app, res.body, 'done', 'failed')
+    expect(done).toMatchObject({ state: 'done', counters: { TOTAL_ROWS: 25_000, ERRORS: 1 } })
+    expect(done.parts.map(({ state }) => state)).toEqual(['DONE', 'DONE'])
+    const [first, second] = partsAt(app)
+    expect([first?.name, second?.name]).toEqual([
+      expect.stringMatching(/^Contacts of today \(1 of 2\) \[imp_/),
+      expect.stringMatching(/^Contacts of today \(2 of 2\) \[imp_/),
+    ])
+    expect((first?.files[0]?.rows ?? 0) + (second?.files[0]?.rows ?? 0)).toBe(25_000)
+    for (const part of [first, second]) expect(part?.files[0]?.bytes).toBeLessThanOrEqual(20 * 1024 * 1024)
+    // Its 24,001st row, the header being the first line.
+    const errors = await ask<Listed>(app, `${res.body.links.errors}?origin=hubspot`)
+    expect(errors.body.results).toMatchObject([{ code: 'INVALID_EMAIL', line: 24_002 }])
+    const listed = await ask<{ results: { id: string }[] }>(app, `/v1/portals/${PORTAL}/imports`)
+    expect(listed.body.results.map(({ id }) => id)).toEqual([res.body.id])
+  })
+
+  it('has no import of its own for a part, to its sender', async () => {
+    const app = await freeApp({ work: false })
+    const res = await uploadFile(app, { file })
+    const [part] = await app.query<{ id: string }>(`SELECT "id" FROM "Import" WHERE "wholeId" = $1`, [res.body.id])
+
+    const found = await ask(app, `/v1/portals/${PORTAL}/imports/${part?.id}`)
+    const canceled = await fetch(`${app.url}/v1/portals/${PORTAL}/imports/${part?.id}/cancel`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.key}` },
+    })
+
+    expect([found.status, canceled.status]).toEqual([404, 404])
+    expect(await app.query(`SELECT DISTINCT "state" FROM "Import" WHERE "wholeId" = $1`, [res.body.id])).toEqual([
+      { state: 'accepted' },
+    ])
+  })
+
+  it('is stopped by one cancel, all of it', async () => {
+    const app = await freeApp({ work: false })
+    const res = await uploadFile(app, { file })
+
+    const canceled = await fetch(`${res.body.links.self}/cancel`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.key}` },
+    })
+
+    expect(await canceled.json()).toMatchObject({ id: res.body.id, state: 'canceled' })
+    await app.startWork()
+    expect(await ask(app, res.body.links.self)).toMatchObject({ body: { state: 'canceled' } })
+    expect(app.hubspot.control.imports()).toEqual([])
+  })
+
+  it('has failed when a part has, once all have ended, and says why', async () => {
+    const app = await freeApp()
+    app.hubspot.control.fault({
+      on: 'create',
+      times: 1,
+      do: { status: 400, body: { category: 'VALIDATION_ERROR', message: 'No.' } },
+    })
+
+    const res = await uploadFile(app, { file })
+
+    expect(await untilState(app, res.body, 'done', 'failed')).toMatchObject({
+      state: 'failed',
+      problem: { code: 'hubspot_refused' },
+    })
+    await until(
+      () => app.hubspot.control.imports().length,
+      (count) => count === 1,
+    )
+  })
+
+  it('is found again by a key, and by its bytes, as one import', async () => {
+    const app = await freeApp({ work: false })
+    const upload = { file, headers: { 'idempotency-key': 'k' } }
+
+    const first = await uploadFile(app, upload)
+    const again = await uploadFile(app, upload)
+    const other = await uploadFile(app, { file })
+
+    expect(again.body.id).toBe(first.body.id)
+    expect(other.body.possibleDuplicateOf).toBe(first.body.id)
+    expect(await app.storedFiles()).toHaveLength(6)
+  })
+})
+
+describe('D5.98: a file of more rows than HubSpot takes', () => {
+  it('goes in parts, every row once and in order', async () => {
+    const app = await testApp({ work: false })
+    const rows = 1_048_577
+
+    const res = await uploadFile(app, {
+      file: `Email,First,Last\n${Array.from({ length: rows }, (_, i) => `${i}@b.co,A,B\n`).join('')}`,
+    })
+
+    expect(res).toMatchObject({ status: 202, body: { files: [{ rows }], parts: [{}, {}] } })
+    const parts = await app.query<{ rows: number; firstLine: number }>(
+      `SELECT "rows", "firstLine" FROM "Import" WHERE "wholeId" IS NOT NULL ORDER BY "partNumber"`,
+    )
+    expect(parts).toEqual([
+      { rows: 1_000_000, firstLine: 2 },
+      { rows: 48_577, firstLine: 1_000_002 },
+    ])
+  })
+
+  it.each([
+    ['files that belong together', { files: [fileEntry('contacts.csv'), fileEntry('more.csv')] }],
+    [
+      'a file without a header',
+      {
+        files: [
+          {
+            ...fileEntry('contacts.csv'),
+            fileImportPage: { ...(fileEntry('contacts.csv').fileImportPage as object), hasHeader: false },
+          },
+        ],
+      },
+    ],
+  ])('refuses %s, with the reason', async (_name, change) => {
+    const app = await freeApp()
+    const form = new FormData()
+    form.append('importRequest', JSON.stringify(contactsRequest(change)))
+    form.append('files', new Blob([file]), 'contacts.csv')
+    if (change.files.length > 1) form.append('files', new Blob([contactsCsv(2)]), 'more.csv')
+
+    const res = await fetch(`${app.url}/v1/portals/${PORTAL}/imports`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.key}` },
+      body: form,
+    })
+
+    expect(await res.json()).toMatchObject({
+      status: 422,
+      code: 'split_impossible',
+      detail: expect.stringContaining('cannot be split'),
+    })
+    expect(await app.storedFiles()).toEqual([])
+  })
+})
+
+it('gives every part the header, and no row twice', async () => {
+  const app = await freeApp()
+
+  const res = await uploadFile(app, { file })
+  await untilState(app, res.body, 'done')
+
+  const starts = partsAt(app).map(({ files: [part] }) =>
+    (parse(part?.text ?? '', { to: 2 }) as string[][]).map(([email]) => email),
+  )
+  expect(starts[0]).toEqual(['Email', 'p0@example.com'])
+  expect(starts[1]?.[0]).toBe('Email')
+  expect(starts[1]?.[1]).toMatch(/^p2\d{4}@example\.com$/)
+})
