@@ -57,6 +57,11 @@ export const PROBLEMS = {
   normalization_needed: { status: 422, title: 'HubSpot cannot take the file as it is', retryable: false },
   archive_too_large: { status: 422, title: 'The file unpacks to too much', retryable: false },
   archive_damaged: { status: 422, title: 'The file cannot be unpacked', retryable: false },
+  file_encrypted: { status: 422, title: 'The file is protected by a password', retryable: false },
+  file_has_macros: { status: 422, title: 'The file contains macros', retryable: false },
+  file_too_complex: { status: 422, title: 'The file is too complex', retryable: false },
+  workbook_invalid: { status: 422, title: 'The workbook cannot be read', retryable: false },
+  no_worksheet: { status: 422, title: 'No worksheet to read', retryable: false },
   findings_refused: { status: 422, title: 'Cells are wrong', retryable: false },
   // The importRequest
   import_request_missing: { status: 400, title: 'No importRequest', retryable: false },
