@@ -1,0 +1,196 @@
+import { AppError } from '../../errors.js'
+import { type CellKind, kindOfTime, parseNumber, showIsoDate, showNumber, showSerial } from './cell-value.js'
+import { invalid, tooComplex } from './refusals.js'
+import { MAX_TEXT_LENGTH, type SharedStrings, unescapeText } from './shared-strings.js'
+import type { NumberFormat } from './styles.js'
+import { readDigits, type Xml } from './xml/xml.js'
+
+/**
+ * A row that holds something. `line` is the row as a spreadsheet counts it; cells are by column, `''` where there is none, up to
+ * the last that holds something. `kinds` says of each cell what it holds.
+ */
+export type Row = { line: number; cells: string[]; kinds: CellKind[] }
+
+type Context = { strings: SharedStrings; formats: readonly NumberFormat[]; isDate1904: boolean }
+
+const [MAX_ROWS, MAX_COLUMNS] = [1_048_576, 16_384]
+/** With the gaps between them, which cost a few bytes of a file and as much memory as cells. */
+const MAX_CELLS = 250_000_000
+/** A batch is full with either. */
+const [BATCH_ROWS, BATCH_CELLS] = [1_000, 20_000]
+const BATCH_CHARACTERS = 1_000_000
+const [R, S, T] = [0x72, 0x73, 0x74]
+const [SHARED, NUMBER, BOOLEAN, ERROR, DATE] = [0x73, 0x6e, 0x62, 0x65, 0x64]
+const TEXT = 0
+const [UPPER_A, UPPER_Z] = [0x41, 0x5a]
+const TO_UPPER = 0xdf
+
+/**
+ * Makes rows of a worksheet's XML, in the order in which they stand there, whatever their numbers; a number that is missing is one
+ * more than the last. What the sheet says of its own size is not believed.
+ * @see ECMA-376 part 1, 18.3.1.73 (row), 18.3.1.4 (c)
+ */
+export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context) {
+  let batch: Row[] = []
+  let [batchCells, batchCharacters, rowCount, cellCount] = [0, 0, 0, 0]
+  let isInData = false
+  let row: Row = { line: 0, cells: [], kinds: [] }
+  // The cell that is being read
+  let [column, style, type, index, text] = [-1, -1, NUMBER, -1, '']
+  let [isInline, isText, isPhonetic, hasValue, hasFormula] = [false, false, false, false, false]
+
+  /** Reads on; false when more bytes are needed, true when a batch is full. */
+  function advance(): boolean {
+    for (;;) {
+      const token = xml.next()
+      if (token === 'more') return false
+      if (token === 'open') open(xml.depth(), xml.name())
+      else if (token === 'close') close(xml.depth(), xml.name())
+      else if (isText) addText()
+      if (token === 'close' && isFull()) return true
+    }
+  }
+
+  function open(depth: number, name: string): void {
+    if (depth === 1 && name !== 'worksheet') throw invalid('what should be a worksheet is something else')
+    if (depth === 2) isInData = name === 'sheetData'
+    if (!isInData || depth < 3) return
+    if (depth === 3 && name === 'row') openRow()
+    else if (depth === 4 && name === 'c') openCell()
+    else if (depth === 5) openContent(name)
+    else if (isInline && name === 'rPh') isPhonetic = true
+    else if (isInline && name === 't') isText = !isPhonetic
+  }
+
+  function openContent(name: string): void {
+    isText = name === 'v'
+    isInline = name === 'is'
+    if (name === 'f') hasFormula = true
+    else if (isText || isInline) hasValue = true
+  }
+
+  function close(depth: number, name: string): void {
+    if (!isInData) return
+    if (depth === 3 && name === 'c') closeCell()
+    else if (depth === 2 && name === 'row') closeRow()
+    else if (depth === 1) isInData = false
+    else if (name === 'rPh') isPhonetic = false
+    else isText = false
+  }
+
+  function addText(): void {
+    if (type === SHARED && index < 0 && text === '') {
+      index = xml.digits()
+      if (index >= 0) return
+    }
+    const more = xml.text()
+    if (text.length + more.length > MAX_TEXT_LENGTH) throw tooComplex(`a cell of more than ${MAX_TEXT_LENGTH} characters`)
+    text += more
+  }
+
+  function openRow(): void {
+    rowCount += 1
+    if (rowCount > MAX_ROWS) throw tooManyRows()
+    const at = xml.attributeOf(R)
+    const line = at < 0 ? row.line + 1 : readDigits(xml.bytes(), xml.valueStart(at), xml.valueEnd(at))
+    if (line < 1) throw invalid('a row has a number that is none')
+    if (line > MAX_ROWS) throw tooManyRows()
+    row = { line, cells: [], kinds: [] }
+    column = -1
+  }
+
+  function openCell(): void {
+    const bytes = xml.bytes()
+    const [r, s, t] = [xml.attributeOf(R), xml.attributeOf(S), xml.attributeOf(T)]
+    column = r < 0 ? column + 1 : columnOf(bytes, xml.valueStart(r), xml.valueEnd(r))
+    if (column >= MAX_COLUMNS) throw outside()
+    style = s < 0 ? -1 : readDigits(bytes, xml.valueStart(s), xml.valueEnd(s))
+    const isLetter = t >= 0 && xml.valueEnd(t) - xml.valueStart(t) === 1
+    type = t < 0 ? NUMBER : isLetter ? (bytes[xml.valueStart(t)] ?? TEXT) : TEXT
+    index = -1
+    text = ''
+    isInline = isText = isPhonetic = hasValue = hasFormula = false
+  }
+
+  function closeCell(): void {
+    isText = isInline = false
+    if (!hasValue) return hasFormula ? place('', 'formula') : undefined
+    if (type === SHARED) return placeText(strings(index >= 0 && text === '' ? index : parseNumber(text.trim())))
+    if (type === TEXT) return placeText(unescapeText(text))
+    const stored = text.trim()
+    if (stored === '') return
+    if (type === BOOLEAN) return place(stored === '1' || stored === 'true' ? 'TRUE' : 'FALSE', 'boolean')
+    if (type === ERROR) return place(stored, 'error')
+    const format = formats[style] ?? 'number'
+    const shown =
+      type === DATE ? showIsoDate(stored, format) : format !== 'number' && showSerial(parseNumber(stored), format, isDate1904)
+    if (shown) place(shown, kindOfTime(shown))
+    else place(showNumber(stored), 'number')
+  }
+
+  function placeText(value: string): void {
+    if (value !== '') place(value, 'text')
+  }
+
+  /** A cell that is there twice is what it is last. */
+  function place(value: string, kind: CellKind): void {
+    const { cells, kinds } = row
+    while (cells.length < column) {
+      cells.push('')
+      kinds.push('empty')
+    }
+    cells[column] = value
+    kinds[column] = kind
+    batchCharacters += value.length
+  }
+
+  function closeRow(): void {
+    const width = row.cells.length
+    if (width === 0) return
+    cellCount += width
+    if (cellCount > MAX_CELLS) throw tooComplex(`a sheet of more than ${MAX_CELLS} cells`)
+    batchCells += width
+    batch.push(row)
+  }
+
+  const isFull = () => batch.length >= BATCH_ROWS || batchCells >= BATCH_CELLS || batchCharacters >= BATCH_CHARACTERS
+
+  return {
+    advance,
+
+    /** The rows since it was asked last. */
+    takeBatch(): Row[] {
+      const rows = batch
+      batch = []
+      batchCells = batchCharacters = 0
+      return rows
+    },
+  }
+}
+
+/** The column of a reference such as `AB12`, the first being 0. @throws {AppError} `workbook_invalid`, `too_many_rows` */
+function columnOf(bytes: Buffer, start: number, end: number): number {
+  let column = 0
+  let i = start
+  for (let letter = upper(bytes[i]); i < end && letter >= UPPER_A && letter <= UPPER_Z; letter = upper(bytes[++i]))
+    column = column * 26 + letter - UPPER_A + 1
+  if (i - start > 3 || column > MAX_COLUMNS) throw outside()
+  const line = readDigits(bytes, i, end)
+  if (i === start || line < 1) throw invalid('a cell has a reference that is none')
+  if (line > MAX_ROWS) throw tooManyRows()
+  return column - 1
+}
+
+function upper(byte: number | undefined): number {
+  return (byte ?? 0) & TO_UPPER
+}
+
+function outside(): AppError {
+  return invalid('a cell lies beyond the last column, XFD')
+}
+
+function tooManyRows(): AppError {
+  return new AppError('too_many_rows', {
+    detail: `A worksheet has ${MAX_ROWS} rows at most, and this one claims to have more. Split it, and send each part as a file.`,
+  })
+}
