@@ -55,7 +55,7 @@ export function unescapeText(text: string): string {
 function createStore() {
   const blocks: Buffer[] = []
   const places: Uint32Array[] = []
-  const recent: { index: number; text: string }[] = []
+  const recent = { indexes: new Int32Array(RECENT).fill(-1), texts: Array.from({ length: RECENT }, () => '') }
   let [count, used, bytes] = [0, 0, 0]
 
   function makeRoom(needed: number): Buffer {
@@ -83,14 +83,15 @@ function createStore() {
     },
 
     at(index: number): string {
-      const known = recent[index % RECENT]
-      if (known?.index === index) return known.text
+      const slot = index % RECENT
+      if (recent.indexes[slot] === index) return recent.texts[slot] ?? ''
       const place = places[Math.floor(index / PLACES_PER_BLOCK)]?.[index % PLACES_PER_BLOCK]
       const block = blocks[Math.floor((place ?? 0) / BLOCK_BYTES)]
       if (index >= count || place === undefined || !block) throw invalid('a cell refers to a text that is not there')
       const start = (place % BLOCK_BYTES) + LENGTH_BYTES
       const text = block.toString('utf8', start, start + block.readUInt32LE(start - LENGTH_BYTES))
-      recent[index % RECENT] = { index, text }
+      recent.indexes[slot] = index
+      recent.texts[slot] = text
       return text
     },
   }

@@ -9,16 +9,18 @@ import { readDigits, type Xml } from './xml/xml.js'
  * A row that holds something. `line` is the row as a spreadsheet counts it; cells are by column, `''` where there is none, up to
  * the last that holds something. `kinds` says of each cell what it holds.
  */
-export type Row = { line: number; cells: string[]; kinds: CellKind[] }
+export type Row = { line: number; cells: string[]; kinds: readonly CellKind[] }
 
 type Context = { strings: SharedStrings; formats: readonly NumberFormat[]; isDate1904: boolean }
 
 const [MAX_ROWS, MAX_COLUMNS] = [1_048_576, 16_384]
 /** With the gaps between them, which cost a few bytes of a file and as much memory as cells. */
 const MAX_CELLS = 250_000_000
-/** A batch is full with either. */
-const [BATCH_ROWS, BATCH_CELLS] = [1_000, 20_000]
-const BATCH_CHARACTERS = 1_000_000
+/** A batch is full with any of these: small enough to be forgotten by V8's cheap collections. */
+const [BATCH_ROWS, BATCH_CELLS] = [256, 4_096]
+const BATCH_CHARACTERS = 256 * 1024
+/** Of a row that is full of the longest texts it would be 64 times as many; nobody has one. */
+const MAX_ROW_CHARACTERS = 8 * 1024 * 1024
 const [R, S, T] = [0x72, 0x73, 0x74]
 const [SHARED, NUMBER, BOOLEAN, ERROR, DATE] = [0x73, 0x6e, 0x62, 0x65, 0x64]
 const TEXT = 0
@@ -34,9 +36,13 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
   let batch: Row[] = []
   let [batchCells, batchCharacters, rowCount, cellCount] = [0, 0, 0, 0]
   let isInData = false
-  let row: Row = { line: 0, cells: [], kinds: [] }
+  // The row that is being read
+  let [line, rowCharacters] = [0, 0]
+  const cells: string[] = []
+  const kinds: CellKind[] = []
+  let [width, kindsBefore]: [number, readonly CellKind[]] = [0, []]
   // The cell that is being read
-  let [column, style, type, index, text] = [-1, -1, NUMBER, -1, '']
+  let [column, style, type, digits, text] = [-1, 0, NUMBER, -1, '']
   let [isInline, isText, isPhonetic, hasValue, hasFormula] = [false, false, false, false, false]
 
   /** Reads on; false when more bytes are needed, true when a batch is full. */
@@ -79,10 +85,12 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
   }
 
   function addText(): void {
-    if (type === SHARED && index < 0 && text === '') {
-      index = xml.digits()
-      if (index >= 0) return
+    if (text === '' && digits < 0 && (type === SHARED || type === NUMBER)) {
+      digits = xml.digits()
+      if (digits >= 0) return
     }
+    if (digits >= 0) text = String(digits)
+    digits = -1
     const more = xml.text()
     if (text.length + more.length > MAX_TEXT_LENGTH) throw tooComplex(`a cell of more than ${MAX_TEXT_LENGTH} characters`)
     text += more
@@ -92,11 +100,12 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
     rowCount += 1
     if (rowCount > MAX_ROWS) throw tooManyRows()
     const at = xml.attributeOf(R)
-    const line = at < 0 ? row.line + 1 : readDigits(xml.bytes(), xml.valueStart(at), xml.valueEnd(at))
+    line = at < 0 ? line + 1 : readDigits(xml.bytes(), xml.valueStart(at), xml.valueEnd(at))
     if (line < 1) throw invalid('a row has a number that is none')
     if (line > MAX_ROWS) throw tooManyRows()
-    row = { line, cells: [], kinds: [] }
     column = -1
+    rowCharacters = 0
+    width = 0
   }
 
   function openCell(): void {
@@ -104,10 +113,10 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
     const [r, s, t] = [xml.attributeOf(R), xml.attributeOf(S), xml.attributeOf(T)]
     column = r < 0 ? column + 1 : columnOf(bytes, xml.valueStart(r), xml.valueEnd(r))
     if (column >= MAX_COLUMNS) throw outside()
-    style = s < 0 ? -1 : readDigits(bytes, xml.valueStart(s), xml.valueEnd(s))
+    style = s < 0 ? 0 : readDigits(bytes, xml.valueStart(s), xml.valueEnd(s))
     const isLetter = t >= 0 && xml.valueEnd(t) - xml.valueStart(t) === 1
     type = t < 0 ? NUMBER : isLetter ? (bytes[xml.valueStart(t)] ?? TEXT) : TEXT
-    index = -1
+    digits = -1
     text = ''
     isInline = isText = isPhonetic = hasValue = hasFormula = false
   }
@@ -115,17 +124,20 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
   function closeCell(): void {
     isText = isInline = false
     if (!hasValue) return hasFormula ? place('', 'formula') : undefined
-    if (type === SHARED) return placeText(strings(index >= 0 && text === '' ? index : parseNumber(text.trim())))
     if (type === TEXT) return placeText(unescapeText(text))
-    const stored = text.trim()
-    if (stored === '') return
-    if (type === BOOLEAN) return place(stored === '1' || stored === 'true' ? 'TRUE' : 'FALSE', 'boolean')
-    if (type === ERROR) return place(stored, 'error')
+    if (digits < 0) text = text.trim()
+    if (digits < 0 && text === '') return
+    if (type === SHARED) return placeText(strings(digits < 0 ? parseNumber(text) : digits))
+    if (type === BOOLEAN) return place(text === '1' || text === 'true' ? 'TRUE' : 'FALSE', 'boolean')
+    if (type === ERROR) return place(text, 'error')
     const format = formats[style] ?? 'number'
-    const shown =
-      type === DATE ? showIsoDate(stored, format) : format !== 'number' && showSerial(parseNumber(stored), format, isDate1904)
+    const shown = type === DATE ? showIsoDate(text, format) : format === 'number' ? undefined : showDate(format)
     if (shown) place(shown, kindOfTime(shown))
-    else place(showNumber(stored), 'number')
+    else place(digits < 0 ? showNumber(text) : String(digits), 'number')
+  }
+
+  function showDate(format: NumberFormat): string | undefined {
+    return showSerial(digits < 0 ? parseNumber(text) : digits, format, isDate1904)
   }
 
   function placeText(value: string): void {
@@ -134,23 +146,26 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
 
   /** A cell that is there twice is what it is last. */
   function place(value: string, kind: CellKind): void {
-    const { cells, kinds } = row
-    while (cells.length < column) {
-      cells.push('')
-      kinds.push('empty')
+    rowCharacters += value.length
+    if (rowCharacters > MAX_ROW_CHARACTERS) throw tooComplex(`a row of more than ${MAX_ROW_CHARACTERS} characters`)
+    for (; width < column; width++) {
+      cells[width] = ''
+      kinds[width] = 'empty'
     }
     cells[column] = value
     kinds[column] = kind
-    batchCharacters += value.length
+    width = Math.max(width, column + 1)
   }
 
   function closeRow(): void {
-    const width = row.cells.length
     if (width === 0) return
     cellCount += width
     if (cellCount > MAX_CELLS) throw tooComplex(`a sheet of more than ${MAX_CELLS} cells`)
+    // Nearly always they are as in the row before.
+    if (!areSame(kinds, width, kindsBefore)) kindsBefore = kinds.slice(0, width)
+    batch.push({ line, cells: cells.slice(0, width), kinds: kindsBefore })
     batchCells += width
-    batch.push(row)
+    batchCharacters += rowCharacters
   }
 
   const isFull = () => batch.length >= BATCH_ROWS || batchCells >= BATCH_CELLS || batchCharacters >= BATCH_CHARACTERS
@@ -166,6 +181,12 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
       return rows
     },
   }
+}
+
+function areSame(kinds: CellKind[], width: number, others: readonly CellKind[]): boolean {
+  if (width !== others.length) return false
+  for (let i = 0; i < width; i++) if (kinds[i] !== others[i]) return false
+  return true
 }
 
 /** The column of a reference such as `AB12`, the first being 0. @throws {AppError} `workbook_invalid`, `too_many_rows` */

@@ -1,0 +1,22 @@
+// Reads every row of a workbook with what was built, and tells how long that took and how much memory.
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { openWorkbook } from '../dist/intake/xlsx/workbook.js'
+
+const [path] = process.argv.slice(2)
+const { size } = await stat(path)
+const start = performance.now()
+const workbook = await openWorkbook({ size, read: (from, to) => createReadStream(path, { start: from, end: to - 1 }) })
+const [sheet] = workbook.sheets
+let rows = 0
+let cells = 0
+let firstMs = 0
+for await (const batch of workbook.readRows(sheet)) {
+  firstMs ||= performance.now() - start
+  rows += batch.length
+  for (const row of batch) cells += row.cells.length
+}
+const seconds = (performance.now() - start) / 1_000
+const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6
+process.stdout.write(JSON.stringify({ rows, cells, firstMs, seconds, cpuSeconds, peakMb: (maxRSS * 1024) / 1e6 }))
