@@ -42,7 +42,7 @@ const MAX_SHEETS = 1_000
 export async function openWorkbook(bytes: Bytes): Promise<Workbook> {
   const pack = await openPackage(bytes)
   const relationships = await pack.relationships(pack.workbook)
-  const partOf = (type: string) => relationships.find((one) => one.type === type && pack.has(one.target))?.target
+  const partOf = (type: string) => relationships.find((one) => one.type === type)?.target
   const { sheets, isDate1904 } = await readSheets(pack, relationships)
   const stylesPart = partOf('styles')
   const formats = stylesPart === undefined ? [] : await readNumberFormats(stylesPart, pack.read(stylesPart))
