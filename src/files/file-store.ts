@@ -16,6 +16,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.js'
 
@@ -32,6 +33,8 @@ export type FileStore = {
   touch(storeKey: string): Promise<void>
   /** The bytes, a chunk at a time. @throws {AppError} `file_lost`, `storage_unavailable` */
   read(storeKey: string): AsyncIterable<Buffer>
+  /** Some of the bytes; `end` is exclusive. The stream fails as `read` does. */
+  readRange(storeKey: string, start: number, end: number): Readable
   /** Removes a file; one that is gone already is fine. */
   remove(storeKey: string): Promise<void>
   /** Removes what uploads that died left behind, when older than this; resolves to how many there were. */
@@ -141,6 +144,10 @@ export async function createFileStore(filesUrl: string, reservedPercent: number)
         const isGone = cause.code === 'ENOENT' && existsSync(unfinished)
         throw new AppError(isGone ? 'file_lost' : 'storage_unavailable', { cause, context: { storeKey } })
       }
+    },
+
+    readRange(storeKey, start, end) {
+      return createReadStream(join(folderOf(storeKey), storeKey), { start, end: end - 1, highWaterMark: READ_CHUNK_BYTES })
     },
 
     async remove(storeKey) {

@@ -4,27 +4,23 @@ import { AppError, type FieldError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
-import type { CsvCheck } from '../intake/cells/csv-check.js'
 import type { Mapping } from '../mappings/schema.js'
 import type { Template, TemplateStore } from '../mappings/template-store.js'
-import type { PortalStore } from '../portals/portal-store.js'
-import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
 import { fingerprintOf, type Idempotency } from './idempotency-key.js'
 import type { UsedKey } from './idempotency-store.js'
 import { ImportRequest, MAX_NAME_LENGTH } from './import-request.js'
 import type { Import, ImportStore } from './import-store.js'
 import { advancePortalJob } from './portal-jobs.js'
-import { type Checked, HARMLESS, type PreflightOptions, preflight, type ReceivedFile } from './preflight.js'
+import { type Checked, HARMLESS, type PreflightDeps, preflight } from './preflight/preflight.js'
+import type { PreflightOptions, ReceivedFile } from './preflight/table.js'
 
-type Deps = {
+type ReadDeps = PreflightDeps & { templates: Pick<TemplateStore, 'find'> }
+
+type Deps = ReadDeps & {
   imports: Pick<ImportStore, 'create' | 'exists' | 'read' | 'find'>
-  files: Pick<FileStore, 'read' | 'save' | 'remove' | 'touch'>
+  files: Pick<FileStore, 'touch'>
   queue: Pick<Queue, 'enqueueWith'>
-  templates: Pick<TemplateStore, 'find'>
-  properties: Pick<PropertyCache, 'find'>
-  csvCheck: Pick<CsvCheck, 'check'>
-  portals: Pick<PortalStore, 'readMaxFileBytes'>
 }
 
 export type UploadOptions = PreflightOptions & {
@@ -96,7 +92,7 @@ export type Report = { problem: AppError | undefined; checked: Omit<Checked, 're
  *
  * @throws {AppError} what is wrong with the request itself
  */
-export async function validateUpload(deps: Omit<Deps, 'imports' | 'queue'>, upload: Upload): Promise<Report> {
+export async function validateUpload(deps: ReadDeps, upload: Upload): Promise<Report> {
   const stored = upload.files.map(({ storeKey }) => storeKey)
   try {
     const { portalId, options } = upload
@@ -145,7 +141,7 @@ type Asked = { request: ImportRequest; files: ReceivedFile[]; template?: Templat
 
 /** What was uploaded, each file with its entry in the request; a template stands for the request. */
 async function readUpload(
-  { templates }: Pick<Deps, 'templates'>,
+  { templates }: Pick<ReadDeps, 'templates'>,
   { portalId, partnerId, text, files, options }: Upload,
 ): Promise<Asked> {
   if (!options.template) {

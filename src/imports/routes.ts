@@ -20,7 +20,7 @@ import type { CancellationStore } from './cancellation-store.js'
 import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './idempotency-key.js'
 import type { IdempotencyStore } from './idempotency-store.js'
 import { type Import, type ImportStore, type Owner, type StoredImportFile, sumCounters } from './import-store.js'
-import type { ReceivedFile } from './preflight.js'
+import type { ReceivedFile } from './preflight/table.js'
 import type { RowErrorStore } from './row-error-store.js'
 import {
   cancelImport,

@@ -102,6 +102,8 @@ const UploadOptions = z.strictObject({
       return { id, version: version === undefined ? undefined : Number(version) }
     })
     .optional(),
+  /** The worksheet that is wanted, of a workbook that has several. */
+  sheet: z.string().min(1).max(255).optional(),
   /** Only to be told what is wrong: nothing is kept, nothing sent. */
   validateOnly: Flag,
 })

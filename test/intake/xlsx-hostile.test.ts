@@ -110,8 +110,8 @@ describe('a damaged container', () => {
     ['with a symbolic link', withEntry(SHEET, { central: { unixMode: 0o120777 } }), '422 archive_damaged'],
     ['with another compression', withEntry(SHEET, { central: { method: 14 } }), '422 archive_damaged'],
     ['with archives inside', writeZip([{ name: 'a.zip', content: GOOD }]), '422 archive_damaged'],
-    ['that is encrypted', withEntry(SHEET, { central: { flags: 1 } }), '422 file_encrypted'],
-    ['that is encrypted with AES', withEntry(SHEET, { central: { method: 99 } }), '422 file_encrypted'],
+    ['that is encrypted', withEntry(SHEET, { central: { flags: 1 } }), '422 encrypted'],
+    ['that is encrypted with AES', withEntry(SHEET, { central: { method: 99 } }), '422 encrypted'],
   ])('%s is refused', async (_, file, refusal) => {
     expect(await refusalOf(file)).toBe(refusal)
   })
@@ -277,7 +277,7 @@ describe('what is not a workbook', () => {
     ['a workbook behind a CSV', withEnd({ prefix: Buffer.from('Email,Name\n') }), '415 file_type_unsupported'],
     ['a workbook behind what looks like one', withEnd({ prefix: Buffer.from('PK\x03\x04\n') }), '415 file_type_unsupported'],
     ['a workbook before a CSV', suffixed, '415 file_type_unsupported'],
-    ['a workbook with a password', compound('EncryptedPackage'), '422 file_encrypted'],
+    ['a workbook with a password', compound('EncryptedPackage'), '422 encrypted'],
     ['a workbook with a macro project', withExtra('xl/vbaProject.bin'), '422 file_has_macros'],
     [
       'a workbook with a hidden macro project',

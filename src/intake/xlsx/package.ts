@@ -22,7 +22,7 @@ const ARCHIVE_NAME = /\.(zip|gz|7z|rar|tar|xlsx|xlsm|xlsb|ods)$/i
 
 /**
  * Opens the package that a workbook is, and refuses everything else.
- * @throws {AppError} `file_type_unsupported`, `file_has_macros`, `file_encrypted`, `archive_damaged`, `workbook_invalid`
+ * @throws {AppError} `file_type_unsupported`, `file_has_macros`, `encrypted`, `archive_damaged`, `workbook_invalid`
  * @see ECMA-376 part 2 (Open Packaging Conventions)
  */
 export async function openPackage(bytes: Bytes) {

@@ -37,5 +37,5 @@ export function notWorkbook(what: string): AppError {
 /** Locked with a password: nobody but its owner can open it. */
 export function encrypted(): AppError {
   const fix = 'Remove the password in your spreadsheet program, save the file and send that.'
-  return new AppError('file_encrypted', { detail: `The file is protected by a password. ${fix}` })
+  return new AppError('encrypted', { detail: `The file is protected by a password. ${fix}` })
 }

@@ -36,7 +36,7 @@ const MAX_SHEETS = 1_000
 /**
  * Opens an XLSX workbook: its directory and small parts are read now, its cells when they are asked for. Nothing is kept open
  * between reads.
- * @throws {AppError} `file_type_unsupported`, `file_encrypted`, `file_has_macros`, `archive_damaged`, `archive_too_large`,
+ * @throws {AppError} `file_type_unsupported`, `encrypted`, `file_has_macros`, `archive_damaged`, `archive_too_large`,
  * `workbook_invalid`, `file_too_complex`, `no_worksheet`
  */
 export async function openWorkbook(bytes: Bytes): Promise<Workbook> {

@@ -37,7 +37,7 @@ const COMPOUND_ENTRY_BYTES = 128
 
 /**
  * The files inside a ZIP, by name in lower case, read from its end alone. Nothing is allocated by what the file claims.
- * @throws {AppError} `format_unsupported`, `file_encrypted`, `archive_damaged`, `file_too_complex`
+ * @throws {AppError} `format_unsupported`, `encrypted`, `archive_damaged`, `file_too_complex`
  * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
 export async function readDirectory(bytes: Bytes): Promise<Map<string, Entry>> {

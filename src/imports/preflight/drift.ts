@@ -1,7 +1,7 @@
-import type { Findings } from '../intake/finding.js'
-import { changedShapes, readShapes } from '../mappings/shapes.js'
-import type { Template } from '../mappings/template-store.js'
-import type { PropertyCache } from '../portals/property-cache.js'
+import type { Findings } from '../../intake/finding.js'
+import { changedShapes, readShapes } from '../../mappings/shapes.js'
+import type { Template } from '../../mappings/template-store.js'
+import type { PropertyCache } from '../../portals/property-cache.js'
 
 type Input = { portalId: string; template: Template; header: string[]; file: string; findings: Findings }
 

@@ -1,0 +1,52 @@
+import type { FileStore, StoredFile } from '../../files/file-store.js'
+import type { CellPlan } from '../../intake/cells/check-cells.js'
+import type { CsvCheck } from '../../intake/cells/csv-check.js'
+import type { DateFormat } from '../../intake/cells/value-forms.js'
+import type { Findings } from '../../intake/finding.js'
+import type { Inspected } from '../../intake/inspect.js'
+import type { ImportRequest } from '../import-request.js'
+
+/** A stored file part, and what was seen of it while it was stored. */
+export type ReceivedFile = StoredFile & { name: string; inspected: Inspected }
+
+export type FileEntry = ImportRequest['files'][number]
+
+export type PreflightOptions = {
+  /** `never`: what would have to be written anew for HubSpot is refused. */
+  normalize: 'auto' | 'never'
+  /** Wrong cells refuse the file. */
+  strict: boolean
+  /** The worksheet that is wanted, by its name. */
+  sheet?: string | undefined
+}
+
+export type TableDeps = {
+  files: Pick<FileStore, 'read' | 'readRange' | 'save'>
+  csvCheck: Pick<CsvCheck, 'check'>
+}
+
+/** A file that is to be made ready; what is stored anew on the way is put down in `made`. */
+export type Unready = {
+  file: ReceivedFile
+  entry: FileEntry
+  dateFormat: DateFormat
+  options: PreflightOptions
+  findings: Findings
+  made: string[]
+}
+
+/** A file as HubSpot gets it. */
+export type Table = {
+  name: string
+  format: string
+  stored: StoredFile
+  /** The names of its columns; undefined where nobody looked into it, or where it has none. */
+  header: string[] | undefined
+  /** Checks the cells of all rows; resolves to how many rows there are, null: nobody knows. */
+  check: (plan: CellPlan) => Promise<number | null>
+}
+
+/** What there is to say of a file as a whole. */
+export function noteFile(findings: Findings, file: string, code: string, message: string, fix: string | null): void {
+  findings.add('warning', code, () => ({ message, fix, file, line: 0, column: null, columnName: null, value: null }))
+}

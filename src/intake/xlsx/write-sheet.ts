@@ -1,0 +1,47 @@
+import type { DateFormat } from '../cells/value-forms.js'
+import type { Row } from './sheet.js'
+
+/** So much text is written at once. */
+const MAX_HELD_CHARS = 64 * 1024
+
+/** A sheet's rows as CSV in UTF-8, each in its line, dates as the import has them. */
+export async function* writeSheet(batches: AsyncIterable<Row[]>, dateFormat: DateFormat): AsyncIterable<Buffer> {
+  let line = 1
+  let width = 0
+  let text = ''
+  for await (const batch of batches) {
+    for (const row of batch) {
+      // Rows out of their order, which nobody writes, stand where they come.
+      if (row.line > line) text += '\n'.repeat(row.line - line)
+      line = Math.max(line, row.line) + 1
+      width ||= row.cells.length
+      text += `${writeRow(row, width, dateFormat)}\n`
+      if (text.length < MAX_HELD_CHARS) continue
+      yield Buffer.from(text)
+      text = ''
+    }
+  }
+  if (text !== '') yield Buffer.from(text)
+}
+
+/** As wide as the header at least: a spreadsheet does not keep empty cells at the end. */
+function writeRow({ cells, kinds }: Row, width: number, dateFormat: DateFormat): string {
+  const written = cells.map((cell, column) =>
+    quoted(kinds[column] === 'date' || kinds[column] === 'datetime' ? dated(cell, dateFormat) : cell),
+  )
+  return written.join(',') + ','.repeat(Math.max(0, width - cells.length))
+}
+
+function quoted(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
+}
+
+/** `2026-12-31` or `2026-12-31T14:30:00` in the import's format. */
+function dated(iso: string, format: DateFormat): string {
+  const [, year, month, day, time = ''] = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d))?/.exec(iso) ?? []
+  if (year === undefined) return iso
+  const written = { YEAR_MONTH_DAY: [year, month, day], DAY_MONTH_YEAR: [day, month, year], MONTH_DAY_YEAR: [month, day, year] }[
+    format
+  ]
+  return written.join(format === 'YEAR_MONTH_DAY' ? '-' : '/') + (time && ` ${time}`)
+}
