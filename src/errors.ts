@@ -50,6 +50,7 @@ export const PROBLEMS = {
   no_rows: { status: 422, title: 'The file has no rows', retryable: false },
   encoding: { status: 422, title: 'The file’s text cannot be read', retryable: false },
   quotes_unbalanced: { status: 422, title: 'A quoted cell never ends', retryable: false },
+  mapping_unclear: { status: 422, title: 'What the columns are is not clear', retryable: false },
   header_invalid: { status: 422, title: 'The file’s header cannot be used', retryable: false },
   too_many_columns: { status: 422, title: 'Too many columns', retryable: false },
   row_too_large: { status: 422, title: 'A row is too long', retryable: false },

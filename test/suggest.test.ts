@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Property } from '../src/hubspot/answers.js'
 import { ImportRequest } from '../src/imports/import-request.js'
-import { suggestMapping, toColumnMappings } from '../src/mappings/suggest.js'
+import { suggestMapping, toColumnMappings } from '../src/mappings/suggestion/suggest.js'
 import { LABELLED_TABLES, type LabelledTable } from './support/labelled-headers.js'
 import { PORTAL_PROPERTIES, property } from './support/portal-properties.js'
 

@@ -484,7 +484,7 @@ describe('POST /v1/portals/:portalId/imports refuses', () => {
     })
 
     it.each<[string, Part[]]>([
-      ['D4.67: that is missing', [filePart()]],
+      ['D4.67: that is missing, for several files', [filePart(), filePart('more.csv')]],
       ['D4.67: that is empty', [requestPart(''), filePart()]],
       ['D4.67: that is blank', [requestPart(' \n'), filePart()]],
       ['D4.67: that is an empty file', [{ ...requestPart(''), filename: 'request.json' }, filePart()]],

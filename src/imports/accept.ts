@@ -4,7 +4,10 @@ import { AppError, type FieldError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
+import { readPreview } from '../intake/preview.js'
+import { guessMapping } from '../mappings/guess.js'
 import type { Mapping } from '../mappings/schema.js'
+import { type Suggestion, toColumnMappings } from '../mappings/suggestion/suggest.js'
 import type { Template, TemplateStore } from '../mappings/template-store.js'
 import type { Queue } from '../queue/queue.js'
 import { fingerprintOf, type Idempotency } from './idempotency-key.js'
@@ -137,13 +140,11 @@ function refusalOf(
   })
 }
 
-type Asked = { request: ImportRequest; files: ReceivedFile[]; template?: Template }
+type Asked = { request: ImportRequest; files: ReceivedFile[]; template?: Template; guess?: Suggestion }
 
-/** What was uploaded, each file with its entry in the request; a template stands for the request. */
-async function readUpload(
-  { templates }: Pick<ReadDeps, 'templates'>,
-  { portalId, partnerId, text, files, options }: Upload,
-): Promise<Asked> {
+/** What was uploaded, each file with its entry in the request; a template stands for the request, or a guess. */
+async function readUpload(deps: ReadDeps, { portalId, partnerId, text, files, options }: Upload): Promise<Asked> {
+  if (!options.template && text === undefined && files.length === 1) return guessUpload(deps, portalId, files)
   if (!options.template) {
     const { portalId: _, ...request } = parseImportRequest(text, portalId)
     return { request, files: matchFiles(request, files) }
@@ -151,9 +152,35 @@ async function readUpload(
   if (text !== undefined)
     throw invalid([{ pointer: '', detail: 'send either an importRequest or the name of a template, not both' }])
   const { id, version } = options.template
-  const template = await templates.find({ portalId, partnerId }, id, version)
+  const template = await deps.templates.find({ portalId, partnerId }, id, version)
   const request = requestOf(template.mapping, template.name, files)
   return { request, files: matchFiles(request, files), template }
+}
+
+/**
+ * An upload without a request: only columns that are beyond doubt are imported, and only where one of them says which
+ * record a row is about.
+ */
+async function guessUpload(deps: ReadDeps, portalId: string, files: ReceivedFile[]): Promise<Asked> {
+  const [file] = files
+  if (!file) throw new AppError('internal')
+  const readRange = (start: number, end: number) => deps.files.readRange(file.storeKey, start, end)
+  const guess = await guessMapping(deps, portalId, await readPreview({ ...file, readRange }))
+  const columns = guess.columns.map((column) => (column.isConfident ? column : { ...column, propertyName: null }))
+  if (!columns.some(({ columnType, isConfident }) => columnType && isConfident))
+    throw new AppError('mapping_unclear', {
+      detail:
+        'No column says beyond doubt which record a row is about. Send an importRequest, or a template; …/mappings/suggest tells what the columns may be.',
+      errors: guess.columns.slice(0, MAX_TOLD).map(({ columnName, why }) => ({ column: columnName.slice(0, 200), detail: why })),
+    })
+  const mapping = {
+    importOperations: { [guess.objectTypeId]: guess.operation },
+    ...(guess.dateFormat ? { dateFormat: guess.dateFormat } : {}),
+    fileFormat: file.inspected.kind === 'text' ? ('CSV' as const) : ('SPREADSHEET' as const),
+    hasHeader: true,
+    columnMappings: toColumnMappings({ ...guess, columns }),
+  }
+  return { request: requestOf(mapping, 'Import', files), files, guess }
 }
 
 /** The request that a mapping makes of one file. */

@@ -1,19 +1,42 @@
-import { Router } from 'express'
-import { readJson, serve } from '../http/endpoint.js'
+import { type NextFunction, type Request, type Response, Router } from 'express'
+import type { Config } from '../config.js'
+import { AppError } from '../errors.js'
+import type { FileStore, StoredFile } from '../files/file-store.js'
+import { readJson, refuseInvalid, serve } from '../http/endpoint.js'
 import { onlyMethods } from '../http/problem.js'
+import { upload, uploadOf } from '../http/upload.js'
+import { type Inspected, inspect } from '../intake/inspect.js'
+import { type Preview, readPreview } from '../intake/preview.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
 import type { PropertyCache } from '../portals/property-cache.js'
-import { createTemplate, deleteTemplate, findTemplate, listTemplates, updateTemplate } from './schema.js'
+import { guessMapping } from './guess.js'
+import {
+  createTemplate,
+  deleteTemplate,
+  findTemplate,
+  listTemplates,
+  suggestMappingForHeaders,
+  updateTemplate,
+} from './schema.js'
 import { readShapes } from './shapes.js'
+import { toColumnMappings } from './suggestion/suggest.js'
 import type { TemplateStore } from './template-store.js'
 
-type Deps = { partners: PartnerStore; templates: TemplateStore; properties: Pick<PropertyCache, 'find'> }
+type Deps = {
+  config: Pick<Config, 'maxUploadBytes'>
+  partners: PartnerStore
+  templates: TemplateStore
+  properties: Pick<PropertyCache, 'find'>
+  files: Pick<FileStore, 'save' | 'readRange' | 'remove'>
+}
+
+type Received = StoredFile & { inspected: Inspected }
 
 /** A thousand columns with all that HubSpot knows of each. */
 const MAX_BODY_BYTES = 1024 * 1024
 
-/** /v1/portals/:portalId/templates… */
+/** /v1/portals/:portalId/templates… and …/mappings/suggest */
 export function mappingRoutes(deps: Deps): Router {
   const { templates } = deps
   const router = Router()
@@ -58,6 +81,55 @@ export function mappingRoutes(deps: Deps): Router {
       templates.delete({ portalId, partnerId: callerOf(res).partnerId }, templateId),
     ),
   )
+  async function suggest(portalId: string, preview: Preview, objectTypeId?: string) {
+    const suggestion = await guessMapping(deps, portalId, preview, objectTypeId)
+    const { columns, dateFormat, ...more } = suggestion
+    return {
+      ...more,
+      dateFormat: dateFormat ?? null,
+      columns: columns.map((column) => ({ ...column, columnType: column.columnType ?? null })),
+      columnMappings: toColumnMappings(suggestion),
+    }
+  }
+
+  const forHeaders = serve(suggestMappingForHeaders, ({ params: { portalId }, body: { headers, samples, objectTypeId } }) =>
+    suggest(portalId, { header: headers, samples }, objectTypeId),
+  )
+  const { body: _, ...ofFile } = suggestMappingForHeaders
+  const forFile = serve(ofFile, async ({ params: { portalId }, res }) => {
+    const { files } = uploadOf<Received>(res)
+    try {
+      const [file] = files
+      if (!file)
+        throw new AppError('file_missing', { detail: 'Send one part named "files" with a filename, or JSON with headers.' })
+      const readRange = (start: number, end: number) => deps.files.readRange(file.storeKey, start, end)
+      return await suggest(portalId, await readPreview({ ...file, readRange }))
+    } finally {
+      await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
+    }
+  })
+  const receive = upload<Received>({
+    save: async (source, name) => {
+      const inspection = inspect(name)
+      const stored = await deps.files.save(inspection.watch(source))
+      return { ...stored, inspected: inspection.result() }
+    },
+    remove: ({ storeKey }) => deps.files.remove(storeKey),
+    senderOf: (res) => callerOf(res).partnerId,
+    maxBytes: deps.config.maxUploadBytes,
+    fileField: 'files',
+    textField: 'importRequest',
+    checkText: () => undefined,
+  })
+  const isUpload = (req: Request) => /^multipart\//i.test(req.get('content-type') ?? '')
+  router.post(
+    suggestMappingForHeaders.path,
+    known,
+    refuseInvalid(ofFile),
+    (req: Request, res: Response, next: NextFunction) => (isUpload(req) ? receive : readJson(MAX_BODY_BYTES))(req, res, next),
+    (req: Request, res: Response, next: NextFunction) => (isUpload(req) ? forFile : forHeaders)(req, res, next),
+  )
+  router.all(suggestMappingForHeaders.path, onlyMethods('POST'))
   router.all(createTemplate.path, onlyMethods('GET', 'HEAD', 'POST'))
   router.all(findTemplate.path, onlyMethods('GET', 'HEAD', 'PUT', 'DELETE'))
   return router

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { endpoint } from '../http/endpoint.js'
 import { PortalId } from '../portals/portal-store.js'
-import { ColumnMappings, FileFormat, importSettings } from './column-mapping.js'
+import { ColumnMappings, FileFormat, importSettings, ObjectType } from './column-mapping.js'
 
 export const TemplateId = z.string().regex(/^tpl_[0-9a-f]{32}$/)
 const Version = z.coerce.number().int().min(1).max(1_000_000)
@@ -86,4 +86,44 @@ export const deleteTemplate = endpoint({
   path: findTemplate.path,
   summary: 'Delete a template; imports that used it stay as they are',
   reply: { status: 200, schema: TemplateView },
+})
+
+const MAX_HEADERS = 999
+const Name = z.string().max(1_000)
+
+export const suggestMappingForHeaders = endpoint({
+  ...ofPortal,
+  method: 'post',
+  path: '/v1/portals/:portalId/mappings/suggest',
+  summary: 'What each column of a file probably is: for its headers, or for the file itself',
+  body: z.strictObject({
+    headers: z.array(Name).min(1).max(MAX_HEADERS, 'HubSpot takes fewer than 1,000 columns'),
+    /** Some rows, cell by cell: what is in a column says as much as its name. */
+    samples: z.array(z.array(Name).max(MAX_HEADERS)).max(100).default([]),
+    /** What the rows are about, such as 0-1 for contacts; told from the headers when it is left out. */
+    objectTypeId: ObjectType.optional(),
+  }),
+  reply: {
+    status: 200,
+    schema: z.object({
+      objectTypeId: z.string(),
+      operation: z.string(),
+      dateFormat: z.string().nullable(),
+      columns: z.array(
+        z.object({
+          columnName: z.string(),
+          propertyName: z.string().nullable(),
+          columnType: z.string().nullable(),
+          /** 0 to 1. */
+          confidence: z.number(),
+          /** Good to be used unseen. */
+          isConfident: z.boolean(),
+          why: z.string(),
+          alternatives: z.array(z.string()),
+        }),
+      ),
+      /** For an importRequest, or a template. */
+      columnMappings: z.array(z.looseObject({})),
+    }),
+  },
 })

@@ -5,6 +5,7 @@ import { readColumns, typeIdOf } from '../../intake/cells/columns.js'
 import { createFindings, type Finding, type FindingCounts, type Findings } from '../../intake/finding.js'
 import { fitMapping } from '../../intake/header.js'
 import { objectTypeOf } from '../../mappings/column-mapping.js'
+import type { Suggestion } from '../../mappings/suggestion/suggest.js'
 import type { Template } from '../../mappings/template-store.js'
 import type { PortalStore } from '../../portals/portal-store.js'
 import type { PropertyCache } from '../../portals/property-cache.js'
@@ -36,6 +37,7 @@ type Input = {
   files: ReceivedFile[]
   /** Where the request came from, if it was not sent. */
   template?: Template
+  guess?: Suggestion
   options: PreflightOptions
 }
 
@@ -65,6 +67,7 @@ export const HARMLESS = [
   'EXTERNAL_LINKS',
   'EMBEDDED_OBJECTS',
   'TEMPLATE_HEADER_CHANGED',
+  'MAPPING_GUESSED',
   'PROPERTIES_NOT_KNOWN',
   'DUPLICATES_NOT_LOOKED_FOR',
 ]
@@ -78,7 +81,10 @@ const FORMATS = { text: ['CSV'], workbook: ['SPREADSHEET', 'XLSX'], 'old workboo
  *
  * @throws {AppError} one of the codes under "The file itself" in errors.ts; nothing that was made here is left then
  */
-export async function preflight(deps: PreflightDeps, { portalId, request, files, template, options }: Input): Promise<Checked> {
+export async function preflight(
+  deps: PreflightDeps,
+  { portalId, request, files, template, guess, options }: Input,
+): Promise<Checked> {
   const findings = createFindings()
   const made: string[] = []
   const dateFormat = request.dateFormat ?? 'MONTH_DAY_YEAR'
@@ -93,6 +99,7 @@ export async function preflight(deps: PreflightDeps, { portalId, request, files,
       noteRenamed(findings, file, asked, table)
       if (template && table.header)
         await noteDrift(deps, { portalId, template, header: table.header, file: table.name, findings })
+      if (guess) noteGuess(findings, table.name, guess)
       const entry = fitEntry(asked, table, findings, i)
       const columns = await planColumns(deps, { portalId, request, entry, findings })
       const rows = await table.check({ file: table.name, columns, dateFormat })
@@ -148,6 +155,23 @@ function noteRenamed(findings: Findings, file: ReceivedFile, { fileName }: FileE
     `The file was uploaded as "${file.name}", and importRequest names it "${fileName.slice(0, 200)}". HubSpot gets it as "${name}".`,
     null,
   )
+}
+
+/** Says of each column what it was taken for, and why. */
+function noteGuess(findings: Findings, file: string, { columns }: Suggestion): void {
+  for (const [column, { columnName, propertyName, isConfident, why }] of columns.entries())
+    findings.add('warning', 'MAPPING_GUESSED', () => ({
+      message:
+        isConfident && propertyName
+          ? `"${columnName}" was taken for "${propertyName}". ${why}`
+          : `"${columnName}" is not imported. ${why}`,
+      fix: 'Send an importRequest, or a template, to have it otherwise.',
+      file,
+      line: 1,
+      column,
+      columnName,
+      value: null,
+    }))
 }
 
 /** The request's entry for a file, fitted to what the file is. */

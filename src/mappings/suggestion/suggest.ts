@@ -1,4 +1,4 @@
-import type { Property } from '../hubspot/answers.js'
+import type { Property } from '../../hubspot/answers.js'
 import { type Candidate, isIdentifier, type ReadColumn, readColumns } from './candidates.js'
 import { cellsOf } from './cells.js'
 import { type DateFormat, dateFormatOf } from './date-format.js'

@@ -1,4 +1,4 @@
-import type { Property } from '../hubspot/answers.js'
+import type { Property } from '../../hubspot/answers.js'
 import { type Cells, type Fit, fitOf } from './cells.js'
 import { createNames, type Match, type Names, type Source, type Target } from './names.js'
 import { createHeaderReader, type Reading } from './read-header.js'

@@ -1,4 +1,4 @@
-import type { Property } from '../hubspot/answers.js'
+import type { Property } from '../../hubspot/answers.js'
 import { keyOf, namesIn, wordsOf } from './normalise.js'
 import { HINTS, SYNONYMS } from './synonyms.js'
 
