@@ -66,6 +66,7 @@ export const PROBLEMS = {
   sheet_unclear: { status: 422, title: 'Which worksheet is not clear', retryable: false },
   no_worksheet: { status: 422, title: 'No worksheet to read', retryable: false },
   findings_refused: { status: 422, title: 'Cells are wrong', retryable: false },
+  corrections_impossible: { status: 409, title: 'The rows cannot be told', retryable: false },
   // The importRequest
   import_request_missing: { status: 400, title: 'No importRequest', retryable: false },
   import_request_too_large: { status: 413, title: 'importRequest too large', retryable: false },

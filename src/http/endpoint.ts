@@ -39,15 +39,16 @@ type Input<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> = {
 
 /**
  * Serves a described call: parses the path, the query and a body, hands them to `answer`, and sends what it gives through
- * the reply's schema, so that nothing else can leak.
+ * the reply's schema, so that nothing else can leak. What `answer` has sent itself needs no reply.
  */
 export function serve<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType, B extends z.ZodType = z.ZodUndefined>(
   described: Endpoint<P, Q, R, B>,
-  answer: (input: Input<P, Q, B>) => Promise<z.input<R>>,
+  answer: (input: Input<P, Q, B>) => Promise<z.input<R> | undefined>,
 ): RequestHandler {
   return async (req, res) => {
     const body = (described.body ? parseBody(described.body, req) : undefined) as z.output<B>
     const result = await answer({ ...parse(described, req), body, req, res })
+    if (res.headersSent) return
     res.status(described.reply.status).json(described.reply.schema.parse(result))
   }
 }

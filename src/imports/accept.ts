@@ -13,7 +13,7 @@ import type { Queue } from '../queue/queue.js'
 import { fingerprintOf, type Idempotency } from './idempotency-key.js'
 import type { UsedKey } from './idempotency-store.js'
 import { ImportRequest, MAX_NAME_LENGTH } from './import-request.js'
-import type { Import, ImportStore } from './import-store.js'
+import type { Import, ImportStore, StoredImport } from './import-store.js'
 import { advancePortalJob } from './portal-jobs.js'
 import { type Checked, HARMLESS, type PreflightDeps, preflight } from './preflight/preflight.js'
 import type { PreflightOptions, ReceivedFile } from './preflight/table.js'
@@ -38,6 +38,8 @@ type Upload = {
   text: string | undefined
   files: ReceivedFile[]
   options: UploadOptions
+  /** The import whose failed rows these are, corrected. */
+  correctionOf?: StoredImport | undefined
 }
 
 type Input = Upload & { keyId: string; idempotency: Idempotency }
@@ -53,13 +55,16 @@ type Accepted = { made: Import; isReplayed: boolean }
  *   `idempotency_key_reused`, `idempotency_key_in_use`
  */
 export async function acceptImport(deps: Deps, { keyId, idempotency, ...upload }: Input): Promise<Accepted> {
-  const { portalId, partnerId, text, files, options } = upload
+  const { portalId, partnerId, text, files, options, correctionOf } = upload
   const id = newId('imp')
   const stored = files.map(({ storeKey }) => storeKey)
   try {
     const asked = await readUpload(deps, upload)
     // What a template says may be otherwise next time, and it is the same request all the same.
-    const fingerprint = fingerprintOf(text === undefined ? null : asked.request, asked.files, options)
+    const fingerprint = fingerprintOf(text === undefined ? null : asked.request, asked.files, {
+      ...options,
+      correctionOf: correctionOf?.id,
+    })
     if (idempotency && 'used' in idempotency)
       return await replay(deps, { portalId, partnerId, files, fingerprint }, idempotency.used)
     const key = idempotency && { ...idempotency, fingerprint }
@@ -70,7 +75,7 @@ export async function acceptImport(deps: Deps, { keyId, idempotency, ...upload }
     await Promise.all(keysOf(checked).map((storeKey) => deps.files.touch(storeKey)))
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
     const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
-      deps.imports.create({ ...checked, id, portalId, partnerId, keyId, key }, enqueueIn),
+      deps.imports.create({ ...checked, id, portalId, partnerId, keyId, key, correctionOf: correctionOf?.id }, enqueueIn),
     )
     await Promise.all(replaced.map((storeKey) => deps.files.remove(storeKey)))
     return { made, isReplayed: false }
@@ -140,10 +145,12 @@ function refusalOf(
   })
 }
 
-type Asked = { request: ImportRequest; files: ReceivedFile[]; template?: Template; guess?: Suggestion }
+type Asked = { request: ImportRequest; files: ReceivedFile[]; template?: Template; guess?: Suggestion; isCorrection?: boolean }
 
 /** What was uploaded, each file with its entry in the request; a template stands for the request, or a guess. */
-async function readUpload(deps: ReadDeps, { portalId, partnerId, text, files, options }: Upload): Promise<Asked> {
+async function readUpload(deps: ReadDeps, upload: Upload): Promise<Asked> {
+  const { portalId, partnerId, text, files, options, correctionOf } = upload
+  if (correctionOf) return readCorrection(correctionOf, upload)
   if (!options.template && text === undefined && files.length === 1) return guessUpload(deps, portalId, files)
   if (!options.template) {
     const { portalId: _, ...request } = parseImportRequest(text, portalId)
@@ -156,6 +163,21 @@ async function readUpload(deps: ReadDeps, { portalId, partnerId, text, files, op
   const request = requestOf(template.mapping, template.name, files)
   return { request, files: matchFiles(request, files), template }
 }
+
+/** Corrected rows go as the import did whose rows they are. */
+function readCorrection({ request }: StoredImport, { text, files, options }: Upload): Asked {
+  if (text !== undefined || options.template)
+    throw invalid([{ pointer: '', detail: 'corrections go as their import did: send the file alone' }])
+  const [entry] = request.files
+  const [file, another] = files
+  if (!file || another || !entry) throw new AppError('file_missing', { detail: 'Send one part named "files" with a filename.' })
+  const fileFormat = file.inspected.kind === 'text' ? ('CSV' as const) : ('SPREADSHEET' as const)
+  const name = `${request.name.slice(0, MAX_NAME_LENGTH - CORRECTIONS.length).toWellFormed()}${CORRECTIONS}`
+  const entries = [{ ...entry, fileName: file.name, fileFormat, fileImportPage: { ...entry.fileImportPage, hasHeader: true } }]
+  return { request: { ...request, name, files: entries }, files, isCorrection: true }
+}
+
+const CORRECTIONS = ' (corrections)'
 
 /**
  * An upload without a request: only columns that are beyond doubt are imported, and only where one of them says which

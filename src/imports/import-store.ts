@@ -42,6 +42,8 @@ export type Import = {
   findingCodes: Record<string, number>
   /** How many parts a file was split into that was too large for HubSpot; null: none. */
   partCount: number | null
+  /** The import whose failed rows these are, corrected. */
+  correctionOf: string | null
   /** An earlier import of the same partner and portal, of the same bytes. */
   possibleDuplicateOf: string | null
   createdAt: Date
@@ -71,6 +73,7 @@ export type NewImport = {
   counts: FindingCounts
   /** The file in parts, where HubSpot would not take it whole. */
   pieces: NewPiece[]
+  correctionOf?: string | undefined
   /** The sender's key for it, and what the key stands for. */
   key: { claim: KeyClaim; fingerprint: Buffer } | undefined
 }
@@ -103,6 +106,7 @@ const FIELDS = {
   findingCodes: true,
   splitState: true,
   partCount: true,
+  correctionOf: true,
   possibleDuplicateOf: true,
   createdAt: true,
   updatedAt: true,
@@ -173,11 +177,11 @@ export function createImportStore(prisma: Database) {
         const [stored] = await tx.$queryRaw<Pick<Import, 'createdAt' | 'updatedAt' | 'possibleDuplicateOf'>[]>`
           WITH made AS (
             INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt",
-                                  "findingErrors", "findingWarnings", "findingCodes", "contentHash", "rows", "isLarge", "splitState", "partCount", "possibleDuplicateOf")
+                                  "findingErrors", "findingWarnings", "findingCodes", "contentHash", "rows", "isLarge", "splitState", "partCount", "correctionOf", "possibleDuplicateOf")
             VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${isSplit ? 'split' : state}, ${reason},
                     coalesce(greatest(${portal.pausedUntil}::timestamptz, ${portal.quotaUntil}::timestamptz), clock_timestamp()),
                     ${counts.errors}, ${counts.warnings}, ${JSON.stringify(counts.byCode)}::jsonb, ${contentHash}, ${rowsOf(files)}, ${isLarge(files)},
-                    ${isSplit ? state : null}, ${isSplit ? pieces.length : null}, (
+                    ${isSplit ? state : null}, ${isSplit ? pieces.length : null}, ${input.correctionOf ?? null}, (
                       SELECT d."id" FROM "Import" d
                       WHERE d."portalId" = ${portalId} AND d."partnerId" = ${partnerId} AND d."contentHash" = ${contentHash}
                         AND d."createdAt" > now() - ${DUPLICATE_DAYS} * interval '1 day'
@@ -221,6 +225,7 @@ export function createImportStore(prisma: Database) {
           files,
           parts: made.map((partId) => ({ id: partId, hubspotImportId: null, state: null, counters: {} })),
           partCount: isSplit ? pieces.length : null,
+          correctionOf: input.correctionOf ?? null,
           findings: { errors: counts.errors, warnings: counts.warnings },
           findingCodes: counts.byCode,
         }

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
@@ -14,16 +16,25 @@ import { callerOf, requirePartner } from '../partners/require-partner.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
-import { acceptImport, parseImportRequest, validateUpload } from './accept.js'
+import { acceptImport, parseImportRequest, type UploadOptions, validateUpload } from './accept.js'
 import { stopImport } from './cancel.js'
 import type { CancellationStore } from './cancellation-store.js'
+import { fileOf, writeErrorCsv } from './corrections/error-csv.js'
 import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './idempotency-key.js'
 import type { IdempotencyStore } from './idempotency-store.js'
-import { type Import, type ImportStore, type Owner, type StoredImportFile, sumCounters } from './import-store.js'
+import {
+  type Import,
+  type ImportStore,
+  type Owner,
+  type StoredImport,
+  type StoredImportFile,
+  sumCounters,
+} from './import-store.js'
 import type { ReceivedFile } from './preflight/table.js'
 import type { RowErrorStore } from './row-error-store.js'
 import {
   cancelImport,
+  correctImport,
   createImport,
   findImport,
   type ImportView,
@@ -41,7 +52,7 @@ type Deps = {
   idempotency: IdempotencyStore
   turns: Pick<TurnStore, 'findPlaces'>
   cancellations: CancellationStore
-  rowErrors: Pick<RowErrorStore, 'list'>
+  rowErrors: Pick<RowErrorStore, 'list' | 'listByLine'>
   templates: Pick<TemplateStore, 'find'>
   properties: Pick<PropertyCache, 'find'>
   csvCheck: Pick<CsvCheck, 'check'>
@@ -80,16 +91,44 @@ export function importRoutes(deps: Deps): Router {
     return found
   }
 
-  const create = serve(createImport, async ({ params: { portalId }, query: options, res }) => {
+  const receive = upload<ReceivedFile>({
+    save: async (source, name) => {
+      const inspection = inspect(name)
+      const stored = await deps.files.save(inspection.watch(source))
+      return { ...stored, name, inspected: inspection.result() }
+    },
+    remove: ({ storeKey }) => deps.files.remove(storeKey),
+    senderOf: (res) => callerOf(res).partnerId,
+    maxBytes: deps.config.maxUploadBytes,
+    fileField: 'files',
+    textField: 'importRequest',
+    checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
+  })
+
+  /** Makes an import of what was received. */
+  async function accept(
+    portalId: string,
+    options: UploadOptions,
+    res: Response,
+    correctionOf?: StoredImport,
+  ): Promise<ImportView> {
     const { text, files } = uploadOf<ReceivedFile>(res)
     const { partnerId, keyId } = callerOf(res)
-    const input = { portalId, partnerId, keyId, text, files, options, idempotency: idempotencyOf(res) }
+    const input = { portalId, partnerId, keyId, text, files, options, correctionOf, idempotency: idempotencyOf(res) }
     const { made, isReplayed } = await acceptImport(deps, input)
     if (isReplayed) res.set('idempotency-replayed', 'true')
     const shown = await view(made)
     res.location(shown.links.self)
     return shown
-  })
+  }
+
+  async function sendErrorCsv(made: StoredImport, res: Response): Promise<undefined> {
+    fileOf(made) // refused while that can still be said
+    res.type('text/csv').attachment(`${made.id} errors.csv`).set('cache-control', 'no-store')
+    await pipeline(Readable.from(writeErrorCsv(deps, made)), res)
+  }
+
+  const create = serve(createImport, ({ params: { portalId }, query: options, res }) => accept(portalId, options, res))
 
   const validate = serve(validateImport, async ({ params: { portalId }, query: options, res }) => {
     const { text, files } = uploadOf<ReceivedFile>(res)
@@ -121,20 +160,26 @@ export function importRoutes(deps: Deps): Router {
     requirePartner(deps), // before the upload: a stranger's file is never read
     refuseInvalid(createImport),
     unlessValidating(claimIdempotencyKey(deps)), // before the upload as well: of two twins only one is read
-    upload<ReceivedFile>({
-      save: async (source, name) => {
-        const inspection = inspect(name)
-        const stored = await deps.files.save(inspection.watch(source))
-        return { ...stored, name, inspected: inspection.result() }
-      },
-      remove: ({ storeKey }) => deps.files.remove(storeKey),
-      senderOf: (res) => callerOf(res).partnerId,
-      maxBytes: deps.config.maxUploadBytes,
-      fileField: 'files',
-      textField: 'importRequest',
-      checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
-    }),
+    receive,
     (req: Request, res: Response, next: NextFunction) => (isValidating(req) ? validate : create)(req, res, next),
+    releaseIdempotencyKey(deps),
+  )
+  router.post(
+    correctImport.path,
+    requirePartner(deps),
+    refuseInvalid(correctImport),
+    claimIdempotencyKey(deps),
+    receive,
+    serve(correctImport, async ({ params: { portalId, importId }, query, res }) => {
+      const { files } = uploadOf<ReceivedFile>(res)
+      const first = await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)
+        .then(({ id }) => deps.imports.read(id))
+        .catch(async (error: unknown) => {
+          await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
+          throw error
+        })
+      return accept(portalId, query, res, first)
+    }),
     releaseIdempotencyKey(deps),
   )
   router.get(
@@ -168,12 +213,13 @@ export function importRoutes(deps: Deps): Router {
     requirePartner(deps),
     serve(listImportErrors, async ({ params: { portalId, importId }, query, res }) => {
       const { id, findingCodes: codes } = await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)
+      if (query.format === 'csv') return sendErrorCsv(await deps.imports.read(id), res)
       const { errors, next } = await deps.rowErrors.list(id, query)
       return { results: errors, codes, ...(next ? { paging: { next: { after: next } } } : {}) }
     }),
   )
   router.all(createImport.path, onlyMethods('GET', 'HEAD', 'POST'))
-  router.all(cancelImport.path, onlyMethods('POST'))
+  router.all([cancelImport.path, correctImport.path], onlyMethods('POST'))
   router.all([findImport.path, listImportErrors.path], onlyMethods('GET', 'HEAD'))
   return router
 }

@@ -5,6 +5,9 @@ import type { RowErrorView } from './schema.js'
 
 type Page = { after?: string | undefined; limit: number; origin?: 'finding' | 'hubspot' | undefined }
 
+/** What is wrong with a row; `line` is that of the whole file. */
+export type LineError = { id: bigint; line: number; code: string; message: string; fix: string | null; columnName: string | null }
+
 export type RowErrorStore = ReturnType<typeof createRowErrorStore>
 
 /** What is wrong with the rows of imports, as we found it or HubSpot said it. */
@@ -34,6 +37,19 @@ export function createRowErrorStore(prisma: Database) {
         }),
       )
       return { errors, next: rows.length > limit ? String(page.at(-1)?.id) : undefined }
+    },
+
+    /** What is wrong with rows, in their order; of the file as a whole nothing. */
+    async listByLine(
+      importId: string,
+      { origin, after, limit }: { origin: 'hubspot' | 'finding'; after: { line: number; id: bigint }; limit: number },
+    ): Promise<LineError[]> {
+      return prisma.$queryRaw<LineError[]>`
+        SELECT * FROM (
+          SELECT e."id", e."line" + coalesce(i."firstLine" - 2, 0) AS "line", e."code", e."message", e."fix", e."columnName"
+          FROM "RowError" e JOIN "Import" i ON i."id" = e."importId"
+          WHERE (i."id" = ${importId} OR i."wholeId" = ${importId}) AND e."origin" = ${origin} AND e."line" >= 2
+        ) found WHERE ("line", "id") > (${after.line}::int, ${after.id}::bigint) ORDER BY "line", "id" LIMIT ${limit}`
     },
 
     /** Records what HubSpot reported about the rows of a running import; what is recorded already stays as it is. */

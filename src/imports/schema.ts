@@ -56,6 +56,8 @@ export const ImportView = z.object({
   queue: z.object({ position: z.number(), estimatedStartAt: Instant }).nullable(),
   /** An earlier import of yours into this portal, of the same bytes, within seven days: was it meant? */
   possibleDuplicateOf: ImportId.nullable(),
+  /** The import whose failed rows these are, corrected. */
+  correctionOf: ImportId.nullable(),
   createdAt: Instant,
   updatedAt: Instant,
   links: z.object({ self: z.string(), errors: z.string() }),
@@ -144,6 +146,16 @@ export const validateImport = endpoint({
   },
 })
 
+export const correctImport = endpoint({
+  method: 'post',
+  path: '/v1/portals/:portalId/imports/:importId/corrections',
+  summary: 'Send the rows that failed again, corrected: an import of its own, made like the first',
+  params: z.object({ portalId: PortalId, importId: ImportId }),
+  query: UploadOptions.omit({ template: true, validateOnly: true }),
+  missing: 'import_not_found',
+  reply: { status: 202, schema: ImportView },
+})
+
 export const listImports = endpoint({
   method: 'get',
   path: '/v1/portals/:portalId/imports',
@@ -181,6 +193,8 @@ export const listImportErrors = endpoint({
   params: z.object({ portalId: PortalId, importId: ImportId }),
   query: z.strictObject({
     limit: Limit,
+    /** `csv`: the rows that failed, as they were sent, to be corrected and sent back. */
+    format: z.enum(['json', 'csv']).default('json'),
     /** Only what we found, or only what HubSpot reported. */
     origin: z.enum(['finding', 'hubspot']).optional(),
     after: z

@@ -22,7 +22,7 @@ import {
   type TableDeps,
   type Unready,
 } from './table.js'
-import { readyText } from './text-table.js'
+import { readyText, withoutOurColumns } from './text-table.js'
 import { readyWorkbook } from './workbook-table.js'
 
 export type PreflightDeps = TableDeps & {
@@ -38,6 +38,8 @@ type Input = {
   /** Where the request came from, if it was not sent. */
   template?: Template
   guess?: Suggestion
+  /** Rows that failed before, and were corrected. */
+  isCorrection?: boolean
   options: PreflightOptions
 }
 
@@ -83,7 +85,7 @@ const FORMATS = { text: ['CSV'], workbook: ['SPREADSHEET', 'XLSX'], 'old workboo
  */
 export async function preflight(
   deps: PreflightDeps,
-  { portalId, request, files, template, guess, options }: Input,
+  { portalId, request, files, template, guess, isCorrection = false, options }: Input,
 ): Promise<Checked> {
   const findings = createFindings()
   const made: string[] = []
@@ -95,7 +97,8 @@ export async function preflight(
       const asked = request.files[i]
       if (!asked) throw new AppError('internal')
       checkFormat(asked, file)
-      const table = await ready(deps, { file, entry: asked, dateFormat, options, findings, made })
+      const unready = { file, entry: asked, dateFormat, options, findings, made, isCorrection }
+      const table = await withoutOurColumns(deps, unready, await ready(deps, unready))
       noteRenamed(findings, file, asked, table)
       if (template && table.header)
         await noteDrift(deps, { portalId, template, header: table.header, file: table.name, findings })
@@ -111,7 +114,7 @@ export async function preflight(
     return {
       request: { ...request, files: entries },
       files: checked,
-      replaced: files.map(({ storeKey }) => storeKey).filter((storeKey) => !checked.some((file) => file.storeKey === storeKey)),
+      replaced: [...files.map(({ storeKey }) => storeKey), ...made].filter((storeKey) => !isKept(storeKey, checked, pieces)),
       pieces,
       findings: findings.kept(),
       counts: findings.counts(),
@@ -120,6 +123,10 @@ export async function preflight(
     await Promise.all(made.map((storeKey) => deps.files.remove(storeKey)))
     throw error
   }
+}
+
+function isKept(storeKey: string, files: StoredImportFile[], pieces: NewPiece[]): boolean {
+  return [...files, ...pieces.map(({ file }) => file)].some((file) => file.storeKey === storeKey)
 }
 
 /** A name, a format and bytes that contradict one another are a mistake that HubSpot would tell less well. */

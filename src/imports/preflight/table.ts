@@ -33,6 +33,8 @@ export type Unready = {
   options: PreflightOptions
   findings: Findings
   made: string[]
+  /** Rows that were corrected and sent back: they go as CSV, without the columns that we added. */
+  isCorrection: boolean
 }
 
 /** A file as HubSpot gets it. */

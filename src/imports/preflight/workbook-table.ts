@@ -23,7 +23,7 @@ export async function readyWorkbook(deps: TableDeps, unready: Unready): Promise<
   })
   tellWarnings(file.name, workbook, findings)
   const sheet = chooseSheet(file.name, workbook, options.sheet)
-  if (workbook.sheets.length === 1) return workbookTable(unready, workbook, sheet)
+  if (workbook.sheets.length === 1 && !unready.isCorrection) return workbookTable(unready, workbook, sheet)
 
   if (options.normalize === 'never')
     throw new AppError('normalization_needed', {
@@ -35,7 +35,7 @@ export async function readyWorkbook(deps: TableDeps, unready: Unready): Promise<
     findings,
     name,
     'SHEET_CONVERTED',
-    `The workbook has ${workbook.sheets.length} sheets, and HubSpot takes one: it gets "${sheet.name}" as CSV.`,
+    `HubSpot gets "${sheet.name}", of the workbook’s ${workbook.sheets.length} sheets, as CSV.`,
     null,
   )
   return textTable(deps, { entry, findings }, { name, ...converted })

@@ -1,4 +1,5 @@
 import type { DateFormat } from '../cells/value-forms.js'
+import { writeRecord } from '../write-csv.js'
 import type { Row } from './sheet.js'
 
 /** So much text is written at once. */
@@ -27,13 +28,9 @@ export async function* writeSheet(batches: AsyncIterable<Row[]>, dateFormat: Dat
 /** As wide as the header at least: a spreadsheet does not keep empty cells at the end. */
 function writeRow({ cells, kinds }: Row, width: number, dateFormat: DateFormat): string {
   const written = cells.map((cell, column) =>
-    quoted(kinds[column] === 'date' || kinds[column] === 'datetime' ? dated(cell, dateFormat) : cell),
+    kinds[column] === 'date' || kinds[column] === 'datetime' ? dated(cell, dateFormat) : cell,
   )
-  return written.join(',') + ','.repeat(Math.max(0, width - cells.length))
-}
-
-function quoted(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
+  return writeRecord(written) + ','.repeat(Math.max(0, width - cells.length))
 }
 
 /** `2026-12-31` or `2026-12-31T14:30:00` in the import's format. */

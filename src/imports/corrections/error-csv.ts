@@ -1,0 +1,131 @@
+import { AppError } from '../../errors.js'
+import type { FileStore } from '../../files/file-store.js'
+import { createRecordReader } from '../../intake/records.js'
+import { withoutFormula, writeRecord } from '../../intake/write-csv.js'
+import { openWorkbook } from '../../intake/xlsx/workbook.js'
+import type { StoredImport, StoredImportFile } from '../import-store.js'
+import type { LineError, RowErrorStore } from '../row-error-store.js'
+
+type Deps = {
+  files: Pick<FileStore, 'read' | 'readRange'>
+  rowErrors: Pick<RowErrorStore, 'listByLine'>
+}
+
+/** The columns that we add; whoever sends the file back need not take them out. */
+export const OWN_COLUMNS = ['importal_code', 'importal_column', 'importal_message', 'importal_line']
+
+const UTF8_MARK = '\ufeff'
+const PAGE = 5_000
+
+type FileRow = { line: number; cells: string[] }
+type Kept = StoredImportFile & { storeKey: string }
+
+/**
+ * The rows that failed, as they were sent, with what is wrong with each: CSV that a spreadsheet opens, and that can be
+ * corrected and sent back. In the order of the file, and in memory that does not grow with it.
+ *
+ * @throws {AppError} `corrections_impossible`: of several files, or of a file that is not kept any more
+ */
+export async function* writeErrorCsv(deps: Deps, made: StoredImport): AsyncIterable<string> {
+  const rows = readFile(deps, fileOf(made))
+  // What HubSpot reported, once it has; before, what we found.
+  const origin = made.parts.some(({ hubspotImportId }) => hubspotImportId !== null) ? 'hubspot' : 'finding'
+  const errors = createErrorQueue(deps, made.id, origin)
+  let isHeader = made.request.files[0]?.fileImportPage.hasHeader ?? true
+  if (!isHeader) yield `${UTF8_MARK}${writeRecord(headerOf(made))}\n`
+  for await (const batch of rows) {
+    let text = ''
+    for (const { line, cells } of batch) {
+      if (isHeader) text += `${UTF8_MARK}${writeRecord([...cells.map(withoutFormula), ...OWN_COLUMNS])}\n`
+      else {
+        await errors.skipTo(line)
+        const found = errors.take(line)
+        if (found.length > 0) text += `${writeRecord([...cells, ...describe(found, line)].map(withoutFormula))}\n`
+      }
+      isHeader = false
+    }
+    if (text !== '') yield text
+  }
+}
+
+/** The one file whose rows can be told. */
+export function fileOf({ files }: Pick<StoredImport, 'files'>): Kept {
+  const refuse = (detail: string) => new AppError('corrections_impossible', { detail })
+  const [file, another] = files
+  if (!file || another) throw refuse('HubSpot does not say which of several files a row is in. Look at the errors as JSON.')
+  if (/\.xls$/i.test(file.name))
+    throw refuse('Workbooks of the old format (.xls) are not looked into. Look at the errors as JSON.')
+  if (file.storeKey === null) throw refuse('The file is not kept any more.')
+  return { ...file, storeKey: file.storeKey }
+}
+
+function headerOf({ request }: StoredImport): string[] {
+  const mappings = request.files[0]?.fileImportPage.columnMappings ?? []
+  return [...mappings.map(({ columnName }) => columnName), ...OWN_COLUMNS]
+}
+
+function describe(errors: LineError[], line: number): string[] {
+  const join = (some: (string | null)[]) => [...new Set(some.filter((one) => one))].join('; ')
+  return [
+    join(errors.map(({ code }) => code)),
+    join(errors.map(({ columnName }) => columnName)),
+    join(errors.map(({ message, fix }) => [message, fix].filter((one) => one).join(' '))),
+    String(line),
+  ]
+}
+
+function readFile({ files }: Deps, { storeKey, bytes, format }: Kept): AsyncIterable<FileRow[]> {
+  return format === 'CSV'
+    ? readText(files.read(storeKey))
+    : readSheet({ size: bytes, read: (start, end) => files.readRange(storeKey, start, end) })
+}
+
+async function* readText(source: AsyncIterable<Buffer>): AsyncIterable<FileRow[]> {
+  let batch: FileRow[] = []
+  const reader = createRecordReader({
+    onRecord: ({ line, cells, cell }) => batch.push({ line, cells: Array.from({ length: cells }, (_, column) => cell(column)) }),
+    onTooLong: () => undefined,
+  })
+  const take = () => batch.splice(0)
+  for await (const chunk of source) {
+    reader.push(chunk)
+    yield take()
+  }
+  reader.end()
+  yield take()
+  batch = []
+}
+
+async function* readSheet(bytes: Parameters<typeof openWorkbook>[0]): AsyncIterable<FileRow[]> {
+  const workbook = await openWorkbook(bytes)
+  const sheet = workbook.sheets.find(({ isHidden }) => !isHidden)
+  if (sheet) yield* workbook.readRows(sheet)
+}
+
+/** Errors in the order of their lines, a page of them at a time. */
+function createErrorQueue({ rowErrors }: Deps, importId: string, origin: 'hubspot' | 'finding') {
+  let page: LineError[] = []
+  let at = 0
+  let after: { line: number; id: bigint } | undefined = { line: 0, id: 0n }
+
+  return {
+    /** Passes over what is before a line, and sees to it that all of the line's is there. */
+    async skipTo(line: number): Promise<void> {
+      while (at < page.length && (page[at]?.line ?? 0) < line) at += 1
+      while (after && (page.at(-1)?.line ?? 0) <= line) {
+        const next: LineError[] = await rowErrors.listByLine(importId, { origin, after, limit: PAGE })
+        page = [...page.slice(at), ...next]
+        at = 0
+        const last = next.at(-1)
+        after = next.length === PAGE && last ? { line: last.line, id: last.id } : undefined
+        while (at < page.length && (page[at]?.line ?? 0) < line) at += 1
+      }
+    },
+
+    take(line: number): LineError[] {
+      const found: LineError[] = []
+      for (let one = page[at]; one?.line === line; one = page[++at]) found.push(one)
+      return found
+    },
+  }
+}
