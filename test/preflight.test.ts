@@ -137,6 +137,35 @@ describe('a file as partners really send it', () => {
   })
 })
 
+describe('a gzipped file', () => {
+  it('is unpacked on its way, and what was sent is what its sender knows', async () => {
+    const app = await testApp()
+    const file = gzipSync(contactsCsv(500))
+
+    const res = await uploadFile(app, { file, fileName: 'contacts.csv.gz' })
+
+    const sha256 = createHash('sha256').update(file).digest('hex')
+    expect(res).toMatchObject({ status: 202, body: { files: [{ name: 'contacts.csv', bytes: file.length, sha256, rows: 500 }] } })
+    await untilState(app, res.body, 'done')
+    expect(app.hubspot.control.imports()[0]?.files).toMatchObject([{ name: 'contacts.csv', text: contactsCsv(500) }])
+    const { body } = await ask<Listed>(app, `/v1/portals/${PORTAL}/imports/${res.body.id}/errors`)
+    expect(Object.keys(body.codes)).toContain('GZIP_UNPACKED')
+  })
+
+  it.each<[string, Buffer, string, number, string]>([
+    ['a bomb', gzipSync(Buffer.alloc(300 * 1024 * 1024, 'a,b,c\n')), '', 422, 'archive_too_large'],
+    ['one that is cut off', gzipSync(contactsCsv(500)).subarray(0, -20), '', 422, 'archive_damaged'],
+    ['what is no gzip', Buffer.from(contactsCsv(5)), '', 422, 'archive_damaged'],
+    ['a PDF in it', gzipSync('%PDF-1.7'), '', 415, 'file_type_unsupported'],
+    ['nothing in it', gzipSync(''), '', 422, 'file_empty'],
+    ['one that must not be written anew', gzipSync(contactsCsv(5)), '?normalize=never', 422, 'normalization_needed'],
+  ])('is refused: %s', async (_name, file, query, status, code) => {
+    const app = await testApp()
+
+    await expectRefused(app, { file, fileName: 'contacts.csv.gz', query }, status, code)
+  })
+})
+
 describe('a file that can never be imported', () => {
   const rows = contactsCsv(2)
   it.each<[string, string | Buffer, string, number, string]>([

@@ -111,6 +111,7 @@ async function receive<Stored extends object>(req: Request, options: Options<Sto
   const texts: string[] = [] // those that came as file parts
   const files: Stored[] = []
   const saving = new Set<Promise<unknown>>()
+  let refusal: AppError | undefined // of a file, by whoever looked at it
   const body = boundedBody(req, maxBytes)
   let isTextChecked = false
 
@@ -145,6 +146,7 @@ async function receive<Stored extends object>(req: Request, options: Options<Sto
       stored.then(
         () => done(null, {}),
         (error: unknown) => {
+          if (error instanceof AppError) refusal ??= error
           stream.resume()
           done(error)
         },
@@ -164,7 +166,8 @@ async function receive<Stored extends object>(req: Request, options: Options<Sto
     // A file may have been complete, and be saved still, when its sender broke off.
     await Promise.allSettled(saving)
     await Promise.all(files.map(remove))
-    throw toAppError(body.error() ?? error, maxBytes)
+    // Giving up a file in its midst breaks the body, which may be heard of first.
+    throw toAppError(body.error() ?? refusal ?? error, maxBytes)
   }
 }
 

@@ -9,6 +9,7 @@ import { onlyMethods, toProblem } from '../http/problem.js'
 import { upload, uploadOf } from '../http/upload.js'
 import type { CsvCheck } from '../intake/cells/csv-check.js'
 import { inspect } from '../intake/inspect.js'
+import { unpack } from '../intake/unpack.js'
 import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
@@ -92,10 +93,11 @@ export function importRoutes(deps: Deps): Router {
   }
 
   const receive = upload<ReceivedFile>({
-    save: async (source, name) => {
+    save: async (source, partName) => {
+      const { name, bytes, packed } = unpack(partName, source, deps.config.maxUploadBytes)
       const inspection = inspect(name)
-      const stored = await deps.files.save(inspection.watch(source))
-      return { ...stored, name, inspected: inspection.result() }
+      const stored = await deps.files.save(inspection.watch(bytes))
+      return { ...stored, name, inspected: inspection.result(), packed: packed() }
     },
     remove: ({ storeKey }) => deps.files.remove(storeKey),
     senderOf: (res) => callerOf(res).partnerId,

@@ -61,6 +61,7 @@ export const HARMLESS = [
   'DELIMITER_CONVERTED',
   'LINE_ENDS_CONVERTED',
   'SHEET_CONVERTED',
+  'GZIP_UNPACKED',
   'COLUMN_NAME_REPAIRED',
   'COLUMNS_REORDERED',
   'COLUMN_NOT_MAPPED',
@@ -139,7 +140,12 @@ function checkFormat({ fileFormat, fileName }: FileEntry, { name, inspected: { k
 }
 
 async function ready(deps: PreflightDeps, unready: Unready): Promise<Table> {
-  const { file, entry, findings } = unready
+  const { file, entry, findings, options } = unready
+  if (file.packed && options.normalize === 'never')
+    throw new AppError('normalization_needed', {
+      detail: `HubSpot takes no gzip. Send "${file.name}" unpacked, or without normalize=never.`,
+    })
+  if (file.packed) noteFile(findings, file.name, 'GZIP_UNPACKED', 'The file came as gzip, and was unpacked.', null)
   if (file.inspected.kind === 'text') return readyText(deps, unready, file.inspected)
   if (file.inspected.kind === 'workbook') return readyWorkbook(deps, unready)
   const name = file.name.replace(/["\\]/g, '_')
@@ -228,6 +234,6 @@ async function planColumns(
 
 function toImportFile(file: ReceivedFile, { name, format, stored }: Table, rows: number | null): StoredImportFile {
   const { storeKey, bytes, sha256 } = stored
-  const sent = storeKey === file.storeKey ? null : { bytes: file.bytes, sha256: file.sha256 }
+  const sent = file.packed ?? (storeKey === file.storeKey ? null : { bytes: file.bytes, sha256: file.sha256 })
   return { name, format, storeKey, bytes, sha256, sent, rows }
 }

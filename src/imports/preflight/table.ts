@@ -4,10 +4,16 @@ import type { CsvCheck } from '../../intake/cells/csv-check.js'
 import type { DateFormat } from '../../intake/cells/value-forms.js'
 import type { Findings } from '../../intake/finding.js'
 import type { Inspected } from '../../intake/inspect.js'
+import type { Packed } from '../../intake/unpack.js'
 import type { ImportRequest } from '../import-request.js'
 
 /** A stored file part, and what was seen of it while it was stored. */
-export type ReceivedFile = StoredFile & { name: string; inspected: Inspected }
+export type ReceivedFile = StoredFile & {
+  name: string
+  inspected: Inspected
+  /** What was sent, when that had to be unpacked. */
+  packed: Packed | undefined
+}
 
 export type FileEntry = ImportRequest['files'][number]
 
