@@ -51,8 +51,12 @@ export function createFindings() {
 
     /** What somebody else has collected. */
     merge(other: { kept: readonly Finding[]; counts: FindingCounts }): void {
-      const room = (code: string) => KEPT_OF_A_CODE - (counts.byCode[code] ?? 0)
-      for (const [code, some] of Map.groupBy(other.kept, ({ code }) => code)) kept.push(...some.slice(0, Math.max(0, room(code))))
+      const room = new Map<string, number>()
+      for (const finding of other.kept) {
+        const left = room.get(finding.code) ?? KEPT_OF_A_CODE - (counts.byCode[finding.code] ?? 0)
+        if (left > 0) kept.push(finding)
+        room.set(finding.code, left - 1)
+      }
       counts.errors += other.counts.errors
       counts.warnings += other.counts.warnings
       for (const [code, count] of Object.entries(other.counts.byCode)) counts.byCode[code] = (counts.byCode[code] ?? 0) + count
