@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { crc32, createDeflateRaw } from 'node:zlib'
 import { workbookParts, writeZip, type ZipEntry } from '../test/support/xlsx-writer.js'
-import { type Measurement, report } from './report.js'
+import type { Measurement } from './report.js'
 import { serverFlags } from './stack.js'
 
 const WORKBOOK = { rows: 1_000_000, minRowsPerSecond: 100_000, maxPeakMb: 150 }
@@ -15,11 +15,7 @@ const FIRST_DAY = 40_000
 
 type Reading = { rows: number; cells: number; firstMs: number; seconds: number; cpuSeconds: number; peakMb: number }
 
-/** How fast a large workbook is read, and in how much memory. */
-export async function runXlsx(): Promise<void> {
-  await report('xlsx', await measureXlsx(), 'a process that reads a workbook and does nothing else')
-}
-
+/** How fast a large workbook is read, and in how much memory: in a process that does nothing else. */
 export async function measureXlsx(): Promise<Measurement[]> {
   const folder = await mkdtemp(join(tmpdir(), 'importal-xlsx-'))
   try {

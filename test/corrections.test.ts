@@ -5,7 +5,7 @@ import { contactsCsv, contactsRequest, fileEntry, untilState, uploadFile } from 
 import { writeTable } from './support/tables.js'
 import { escapeXml, pack, workbookParts } from './support/xlsx-writer.js'
 
-const FILE = 'Email,First,Last,Note\na@b.co,A,B,1\nnone,=C,"D, jr.",two\nc@d.co,E,F,3\nwrong,"G\nG",H,"+4"\n'
+const FILE = 'Email,First,Last,Note\na@b.co,A,B,1\nnone,=C,"D,\njr.",two\nc@d.co,E,F,3\nwrong,"G\nG",H,"+4"\n'
 
 async function download(app: TestApp, id: string, key = app.key): Promise<{ status: number; type: string | null; text: string }> {
   const res = await fetch(`${app.url}/v1/portals/${PORTAL}/imports/${id}/errors?format=csv`, {
@@ -48,7 +48,7 @@ describe('GET …/errors?format=csv', () => {
     expect(text.startsWith('\ufeff')).toBe(true)
     expect(parse(text, { bom: true })).toEqual([
       ['Email', 'First', 'Last', 'Note', 'importal_code', 'importal_column', 'importal_message', 'importal_line'],
-      ['none', "'=C", 'D, jr.', 'two', 'INVALID_EMAIL', 'Email', 'The email address is not valid.', '3'],
+      ['none', "'=C", 'D,\njr.', 'two', 'INVALID_EMAIL', 'Email', 'The email address is not valid.', '3'],
       ['wrong', 'G\nG', 'H', "'+4", 'INVALID_EMAIL', 'Email', 'The email address is not valid.', '5'],
     ])
   })
@@ -157,7 +157,7 @@ describe('POST …/corrections', () => {
     })
     const [, made] = app.hubspot.control.imports()
     // As they were sent first: without our columns, and without what made them safe for a spreadsheet.
-    expect(made?.files).toMatchObject([{ text: 'Email,First,Last,Note\nb@b.co,=C,"D, jr.",two\nd@d.co,"G\nG",H,+4\n' }])
+    expect(made?.files).toMatchObject([{ text: 'Email,First,Last,Note\nb@b.co,=C,"D,\njr.",two\nd@d.co,"G\nG",H,+4\n' }])
     expect(made?.request.importOperations).toEqual({ '0-1': 'UPSERT' })
     expect(await app.storedFiles()).toHaveLength(2)
   })
@@ -189,7 +189,7 @@ describe('POST …/corrections', () => {
       expect(res).toMatchObject({ status: 202, body: { files: [{ format: 'CSV', rows: 1 }] } })
       await untilState(app, res.body, 'done', 'failed')
       expect(app.hubspot.control.imports().at(-1)?.files).toMatchObject([
-        { text: 'Email,First,Last,Note\nb@b.co,=C,"D, jr.",two\n' },
+        { text: 'Email,First,Last,Note\nb@b.co,=C,"D,\njr.",two\n' },
       ])
     }
   })

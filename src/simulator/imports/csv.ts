@@ -5,7 +5,7 @@ const MAX_RECORD_CHARS = 1024 * 1024
 
 /**
  * Finds the records of a CSV file that comes in chunks, and holds one of them at a time. `onRecord` gets its cells and
- * the line it starts in; a quoted cell may hold line breaks.
+ * its line, as a spreadsheet counts them: line breaks in a quoted cell do not count.
  */
 export function createCsvScanner(onRecord: (cells: string[], line: number) => void) {
   const decoder = new StringDecoder('utf8')
@@ -35,8 +35,8 @@ export function createCsvScanner(onRecord: (cells: string[], line: number) => vo
       scanned = stop
       if (found < 0) break
       scanned += 1
-      line += 1
       if (isQuoted) continue
+      line += 1
       endRecord(text.slice(from, found))
       from = scanned
     }
