@@ -629,9 +629,9 @@ describe('row errors', () => {
       [3, 'COULD_NOT_PARSE_NUMBER', 1],
       [3, 'COULD_NOT_PARSE_DATE', 2],
       [4, 'INVALID_ENUMERATION_OPTION', 3],
-      [6, 'MISSING_REQUIRED_PROPERTY', 0],
-      [7, 'DUPLICATE_ALTERNATE_ID', 0],
-      [8, 'INCORRECT_NUMBER_OF_COLUMNS', undefined],
+      [5, 'MISSING_REQUIRED_PROPERTY', 0],
+      [6, 'DUPLICATE_ALTERNATE_ID', 0],
+      [7, 'INCORRECT_NUMBER_OF_COLUMNS', undefined],
     ])
     const { metadata } = (await get(simulator, access, `${IMPORTS}/${body.id}`)).body
     expect(metadata).toMatchObject({ counters: { TOTAL_ROWS: 6, ERRORS: 7, CREATED_OBJECTS: 1 } })
