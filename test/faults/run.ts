@@ -33,4 +33,5 @@ process.stdout.write(`${report(outcome, Number(values.seed))}\n`)
 const { sent, rows } = outcome.history
 const isSlow = outcome.caughtUpMs > RECOVERY_MS
 const isIdle = rows.length === 0 || sent.length === 0 || !outcome.happened.some(({ hit }) => hit)
-if (outcome.violations.length > 0 || isSlow || isIdle) process.exitCode = 1
+// What a place leaves open, the simulated HubSpot's clocks among it, must not keep the run from its end.
+process.exit(outcome.violations.length > 0 || isSlow || isIdle ? 1 : 0)
