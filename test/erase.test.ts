@@ -201,7 +201,7 @@ describe('erasing a portal', () => {
     for (const portalId of [PORTAL, OTHER_PORTAL]) {
       for (const state of ['done', 'held', 'failed']) await storeImport(app, { state, portalId, rowErrors: 2 })
       await app.query(
-        `INSERT INTO "Template" ("id", "portalId", "name", "request", "updatedAt") VALUES ($1, $2, 'Weekly', '{}', now())`,
+        `INSERT INTO "Template" ("id", "version", "portalId", "name", "mapping", "properties") VALUES ($1, 1, $2, 'Weekly', '{}', '{}')`,
         [`tpl_${portalId}`, portalId],
       )
       await app.query(

@@ -88,7 +88,7 @@ describe('an import that HubSpot holds twice', () => {
     })
     expect(ended).toMatchObject({ state: 'needs_review', problem: asked.problem })
     expect(statesAt(app)).toEqual(['DONE', 'CANCELED'])
-    const errors = await ask<{ results: unknown[] }>(app, ended.links.errors)
+    const errors = await ask<{ results: unknown[] }>(app, `${ended.links.errors}?origin=hubspot`)
     expect(errors.body.results).toMatchObject([{ origin: 'hubspot', line: 5 }])
     const [left] = await app.query('SELECT "pollAt" FROM "Import"')
     expect(left).toEqual({ pollAt: null })

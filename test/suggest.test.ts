@@ -248,6 +248,24 @@ describe('suggestMapping', () => {
     expect(name?.why).toContain('HubSpot keeps first and last name apart')
   })
 
+  it('knows properties by names that every object has', () => {
+    const custom = [property('constructor', 'Konstrukteur'), property('valueof', 'Wert von')]
+
+    expect(guesses({ constructor: ['Jan'], 'Wert von': ['1'] }, { of: '0-1', custom })).toEqual({
+      constructor: 'constructor',
+      'Wert von': 'valueof',
+    })
+  })
+
+  it('takes no field with another number for a misspelling', () => {
+    const custom = [property('frage_7', 'Frage Nr. 7'), property('frage_8', 'Frage Nr. 8')]
+
+    expect(guesses({ 'Frge Nr. 7': [], 'Frage Nr. 9': [] }, { of: '0-1', custom })).toEqual({
+      'Frge Nr. 7': 'frage_7',
+      'Frage Nr. 9': null,
+    })
+  })
+
   it('is never confident of a guess by spelling alone', () => {
     const [column] = suggest({ Vornme: ['Jan'] }).columns
 
@@ -267,6 +285,14 @@ describe('an identifier', () => {
     ['pages under “Domain”', { Domain: ['https://a.test/x', 'https://b.test/y'] }, { of: '0-2' }],
     ['“ID”', { ID: ['1', '2'], id: ['3', '4'], 'Contact ID': ['5', '6'] }],
     ['a record id that is not a number', { 'Record ID': ['zcrm_1', 'zcrm_2'] }],
+    ['the record id of another kind of object', { 'Record ID - Company': ['1', '2'] }],
+    ['two record ids', { 'Record ID': ['1', '2'], 'Datensatz-ID': ['3', '4'] }],
+    [
+      'a unique property that is only called “ID”',
+      { ID: ['1', '2'] },
+      { of: '0-1', custom: [property('legacy_id', 'ID', { hasUniqueValue: true })] },
+    ],
+    ['the domain of mail', { 'E-Mail-Domain': ['a.test', 'b.test'] }, { of: '0-2' }],
     ['a record id without values', { 'Record ID': [] }],
     ['a unique property with repeated values', { Kundennummer: ['1', '1'] }, { of: '0-1', custom: [CUSTOMER_NUMBER] }],
     [
@@ -276,6 +302,13 @@ describe('an identifier', () => {
     ],
   ])('is not confident for %s', (_what, columns, options) => {
     expect(sure(columns, options)).toEqual([])
+  })
+
+  it('is not confident when the headers do not tell what the rows are', () => {
+    const suggestion = suggest({ Email: ['a@b.test'], Domain: ['b.test'] }, { of: undefined })
+
+    expect(suggestion.isObjectTypeConfident).toBe(false)
+    expect(suggestion.columns.filter(({ columnType, isConfident }) => columnType && isConfident)).toEqual([])
   })
 
   it.each(['Record ID', 'HubSpot ID', 'Datensatz-ID', 'hs_object_id'])(

@@ -170,7 +170,7 @@ describe('an upload with a template', () => {
 
     const res = await uploadFile(app, {
       request: null,
-      file: 'Email,First,Stage,City\na@b.co,A,new,B\n',
+      file: 'Email,First,Stage,City\na@b.co,A,lead,B\n',
       query: `?template=${template.id}&validateOnly=true`,
     })
 

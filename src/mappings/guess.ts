@@ -1,4 +1,5 @@
 import { AppError } from '../errors.js'
+import { typeIdOf } from '../intake/cells/columns.js'
 import type { Preview } from '../intake/preview.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import { type Suggestion, suggestMapping } from './suggestion/suggest.js'
@@ -15,8 +16,9 @@ export async function guessMapping(
   { properties: cache }: { properties: Pick<PropertyCache, 'find'> },
   portalId: string,
   { header, samples }: Preview,
-  objectTypeId?: string,
+  objectType?: string,
 ): Promise<Suggestion> {
+  const objectTypeId = objectType && typeIdOf(objectType)
   const wanted = objectTypeId === undefined ? OBJECT_TYPES : [objectTypeId]
   const found = await Promise.all(wanted.map(async (type) => [type, await cache.find(portalId, type)] as const))
   const known = found.flatMap(([type, properties]) => (properties ? [[type, properties] as const] : []))

@@ -107,6 +107,8 @@ export const suggestMappingForHeaders = endpoint({
     status: 200,
     schema: z.object({
       objectTypeId: z.string(),
+      /** It was asked for, or the headers tell it clearly. */
+      isObjectTypeConfident: z.boolean(),
       operation: z.string(),
       dateFormat: z.string().nullable(),
       columns: z.array(

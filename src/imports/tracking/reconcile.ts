@@ -13,7 +13,7 @@ import type { SoughtImport, TrackingStore } from './tracking-store.js'
  * Each counts only a third of the window after the one before, so that one bad quarter of an hour at HubSpot is not three.
  */
 const CLEAN_SCANS = 3
-const UNREADABLE_RETRY_SECONDS = 10
+const UNREADABLE_RETRY_SECONDS = 30
 /** HubSpot shows a new import up to a quarter of an hour late. */
 const CONFLICT_WINDOW_SECONDS = 900
 

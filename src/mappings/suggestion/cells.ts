@@ -1,6 +1,7 @@
 import { isDate } from './date-format.js'
 import type { Target } from './names.js'
 import { keyOf, wordsOf } from './normalise.js'
+import { entryOf } from './synonyms.js'
 
 const MAX_CELLS = 100
 const MAX_CELL_LENGTH = 200
@@ -18,24 +19,7 @@ export type Cells = {
 }
 
 const HOST = /^(?:[\p{L}\p{N}-]{1,63}\.){1,6}\p{L}{2,24}$/u
-const HONORIFICS = new Set([
-  'mr',
-  'mrs',
-  'ms',
-  'mis',
-  'mx',
-  'her',
-  'hern',
-  'frau',
-  'sir',
-  'madam',
-  'fr',
-  'hr',
-  'm',
-  'mme',
-  'divers',
-  'firma',
-])
+const HONORIFICS = new Set('mr mrs ms mis mx her hern frau sir madam fr hr m mme divers firma'.split(' '))
 const ACADEMIC =
   /^(?:(?:dr|prof|dipl|mag|ing|med|phil|rer|nat|pol|jur|h\.c|ph\.?d|mba|b\.?sc|m\.?sc|bsc|msc|ba|ma)\b[\s.,-]*)+(?:-?\p{L}{1,8}\.?\)?)?$/iu
 const COMPANY_ENDING = /\b(?:gmbh|ag|kg|ohg|ug|gbr|se|e\.?k|inc|ltd|llc|llp|plc|corp|co|b\.?v|s\.?a|ab|as|oy)\.?$/i
@@ -123,7 +107,11 @@ export function cellsOf(samples: readonly (readonly string[])[], column: number)
 export function fitOf({ property, optionKeys }: Target, cells: Cells): Fit {
   if (cells.filled.length === 0) return 'open'
   if (property.type === 'enumeration' && optionKeys.size > 0) return fitOfOptions(optionKeys, cells.filled)
-  const { fits = [], contradictedBy = [], mustFit = false } = EXPECTED[property.name] ?? EXPECTED_OF_TYPE[property.type] ?? {}
+  const {
+    fits = [],
+    contradictedBy = [],
+    mustFit = false,
+  } = entryOf(EXPECTED, property.name) ?? entryOf(EXPECTED_OF_TYPE, property.type) ?? {}
 
   if (contradictedBy.some((kind) => cells.share(kind) >= CONTRADICTS_BELOW)) return 'contradicts'
   const share = Math.max(0, ...fits.map(cells.share))

@@ -1,6 +1,6 @@
 import type { Property } from '../../hubspot/answers.js'
 import { keyOf, namesIn, wordsOf } from './normalise.js'
-import { HINTS, SYNONYMS } from './synonyms.js'
+import { entryOf, HINTS, SYNONYMS } from './synonyms.js'
 
 /** A property that an import may fill. */
 export type Target = {
@@ -33,8 +33,8 @@ const REORDERED = 0.97
 
 const MIN_SIMILAR_LENGTH = 5
 const MAX_SIMILAR_LENGTH = 40
-const MIN_SHARED_PAIRS = 0.4
 const MAX_COMPARED = 20
+const MAX_LOOKED_AT = 3_000
 /** Of a name this long two letters may be wrong, of a shorter one only one. */
 const LONG_NAME = 8
 const MIN_SHARED_WORDS = 0.6
@@ -57,14 +57,19 @@ export function createNames(objectTypeId: string, properties: readonly Property[
     const { name, label } = target.property
     add(target, 'name', [wordsOf(name)])
     add(target, 'label', [wordsOf(label)])
-    add(target, 'synonym', namesIn(SYNONYMS[objectTypeId]?.[name] ?? ''))
-    add(target, 'hint', namesIn(HINTS[objectTypeId]?.[name] ?? ''))
+    add(target, 'synonym', namesIn(entryOf(SYNONYMS[objectTypeId] ?? {}, name) ?? ''))
+    add(target, 'hint', namesIn(entryOf(HINTS[objectTypeId] ?? {}, name) ?? ''))
   }
 
   function add(target: Target, source: Source, names: string[][]) {
     for (const words of names) {
       if (words.length === 0) continue
-      const match = { target, score: SCORES[source] * (SECOND_CHOICE[target.property.name] ?? 1), source, known: words.join(' ') }
+      const match = {
+        target,
+        score: SCORES[source] * (entryOf(SECOND_CHOICE, target.property.name) ?? 1),
+        source,
+        known: words.join(' '),
+      }
       for (const [key, score] of [
         [keyOf(words), 1],
         [sortedKey(words), REORDERED],
@@ -95,7 +100,7 @@ function optionKeysOf({ options }: Property): Set<string> {
   return new Set(options.flatMap(({ label, value }) => [keyOf(wordsOf(label)), keyOf(wordsOf(value))]))
 }
 
-/** Never a key of a single word, so that it meets none by chance. */
+/** Spaces between, so that it never meets the key of another name. */
 function sortedKey(words: readonly string[]): string {
   return words.toSorted().join(' ')
 }
@@ -111,17 +116,14 @@ function createSimilarNames() {
       const key = keyOf(words)
       const stems = stemsOf(words)
       const index = matches.push({ match, key, words: stems.size }) - 1
-      for (const pair of pairsOf(key)) push(byPair, pair, index)
+      for (const pair of pairsOf(words)) push(byPair, pair, index)
       if (stems.size > 1) for (const stem of stems) push(byStem, stem, index)
     },
 
     find(words: readonly string[]): Match[] {
       const key = keyOf(words)
       if (key.length < MIN_SIMILAR_LENGTH || key.length > MAX_SIMILAR_LENGTH) return []
-      const pairs = pairsOf(key)
-      const spelt = mostShared(byPair, pairs)
-        .filter(([index, shared]) => shared >= MIN_SHARED_PAIRS * Math.min(pairs.size, pairsOf(matches[index]?.key ?? '').size))
-        .flatMap(([index]) => similarTo(matches[index], key))
+      const spelt = mostShared(byPair, pairsOf(words)).flatMap(([index]) => similarTo(matches[index], key))
       const stems = stemsOf(words)
       const worded = mostShared(byStem, stems).flatMap(([index, shared]) => {
         const other = matches[index]
@@ -144,10 +146,15 @@ function similarTo(other: { match: Match; key: string } | undefined, key: string
   return edits <= maxEdits ? [{ ...other.match, source: 'spelling', score: SCORES.spelling * (1 - edits / longest) }] : []
 }
 
-/** The names that share most of the parts, and how many. */
+/** The names that share most of the parts, and how many. Rare parts come first: those that all names have tell least. */
 function mostShared(index: Map<string, number[]>, parts: ReadonlySet<string>): [number, number][] {
   const counts = new Map<number, number>()
-  for (const part of parts) for (const i of index.get(part) ?? []) counts.set(i, (counts.get(i) ?? 0) + 1)
+  let looked = 0
+  for (const found of [...parts].map((part) => index.get(part) ?? []).toSorted((a, b) => a.length - b.length)) {
+    looked += found.length
+    if (looked > MAX_LOOKED_AT) break
+    for (const i of found) counts.set(i, (counts.get(i) ?? 0) + 1)
+  }
   return [...counts].toSorted(([, a], [, b]) => b - a).slice(0, MAX_COMPARED)
 }
 
@@ -166,12 +173,19 @@ function distance(a: string, b: string): number {
   return previous?.[b.length] ?? 0
 }
 
-function pairsOf(key: string): Set<string> {
-  return new Set(Array.from({ length: Math.max(0, key.length - 1) }, (_, i) => key.slice(i, i + 2)))
+function pairsOf(words: readonly string[]): Set<string> {
+  const [key, numbers] = [keyOf(words), numbersIn(words)]
+  return new Set(Array.from({ length: Math.max(0, key.length - 1) }, (_, i) => numbers + key.slice(i, i + 2)))
 }
 
 function stemsOf(words: readonly string[]): Set<string> {
-  return new Set(words.filter((word) => word.length > 3).map((word) => word.slice(0, STEM_LENGTH)))
+  const numbers = numbersIn(words)
+  return new Set(words.filter((word) => word.length > 3).map((word) => numbers + word.slice(0, STEM_LENGTH)))
+}
+
+/** “Field 7” is no misspelled “Field 8”: names with other numbers have nothing in common. */
+function numbersIn(words: readonly string[]): string {
+  return words.map((word) => (/^\d+$/.test(word) ? `${word} ` : '')).join('')
 }
 
 function push(map: Map<string, number[]>, key: string, value: number) {

@@ -1,6 +1,7 @@
 import type { Match, Names } from './names.js'
 import { keyOf, namesIn, wordsOf } from './normalise.js'
 import {
+  ANYBODYS_ID,
   COMPOUND_BEGINNINGS,
   FOREIGN_WORDS,
   FULL_NAME,
@@ -10,6 +11,7 @@ import {
   PLACE_WORDS,
   PLAIN_WORDS,
   RECORD_ID,
+  RECORD_WORDS,
 } from './synonyms.js'
 
 /** What a header alone says. */
@@ -20,6 +22,8 @@ export type Reading = {
   /** `whole`: it is nothing but a person's whole name. `name`: it is only “name”, whose meaning the other headers decide. */
   isName: 'whole' | 'name' | false
   isRecordId: boolean
+  /** It is only “ID”, or as little. */
+  isAnybodysId: boolean
   /** It says that it is the second of its kind. */
   isLater: boolean
   /** Its value belongs to somebody or something else. */
@@ -50,6 +54,8 @@ export function createHeaderReader(objectTypeId: string, names: Names): (header:
   const foreign = setOf(FOREIGN_WORDS)
   const fullNames = keysOf(FULL_NAME)
   const recordIds = keysOf(RECORD_ID)
+  const recordWords = setOf(RECORD_WORDS[objectTypeId] ?? '')
+  const anybodysIds = keysOf(ANYBODYS_ID)
   const beginnings = [...setOf(COMPOUND_BEGINNINGS)]
 
   return (header) => {
@@ -59,19 +65,18 @@ export function createHeaderReader(objectTypeId: string, names: Names): (header:
     const isForeign = words.some((word) => foreign.has(word))
     const readOnly = part.matches.some(({ score }) => score >= SURE_FROM) ? undefined : names.readOnly(words)
     const isName = nameIn(words)
+    // A portal may well have a property for whole names; it is called by its label then.
+    const isNameOnly = isName && !matches.some(({ source }) => source === 'label')
+    const isUnknown = matches.length === 0 && !isForeign
     return {
       words,
+      matches: readOnly || isNameOnly ? [] : isUnknown ? names.similar(words) : matches,
       isName,
-      isRecordId: recordIds.has(keyOf(words)),
+      isRecordId: recordIds.has(keyOf(words.filter((word) => !recordWords.has(word)))),
+      isAnybodysId: anybodysIds.has(keyOf(words)),
       isLater: isLater || words.some((word) => later.has(word)),
       isForeign,
       readOnly,
-      matches:
-        readOnly || (isName && !matches.some(({ source }) => source === 'label'))
-          ? []
-          : matches.length > 0 || isForeign
-            ? matches
-            : names.similar(words),
     }
   }
 
@@ -91,17 +96,16 @@ export function createHeaderReader(objectTypeId: string, names: Names): (header:
     const rest = split.filter((word) => !isSide(word))
     const side = split.filter(isSide)
     const isLater = side.some((word) => later.has(word) || /^(?:[2-9]|\d\d+)$/.test(word))
-    const factor = isLater
-      ? LATER
-      : side.some((word) => other.has(word))
-        ? OTHER
-        : side.some((word) => ofPlace.has(word))
-          ? OF_PLACE
-          : PLAIN
+    const factor = isLater ? LATER : weightBeside(side)
     const matches = [rest, rest.slice(1)].map(names.exact).find((found) => found.length > 0) ?? []
     // What is left after “address” is a part of it.
     const isPart = names.exact(rest).length > 0 || rest[0] === 'adres'
     return { matches: isPart ? weighed(matches, factor) : [], isLater }
+  }
+
+  function weightBeside(side: string[]): number {
+    if (side.some((word) => other.has(word))) return OTHER
+    return side.some((word) => ofPlace.has(word)) ? OF_PLACE : PLAIN
   }
 
   function splitCompound(word: string): string[] {

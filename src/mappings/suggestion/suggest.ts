@@ -3,7 +3,7 @@ import { type Candidate, isIdentifier, type ReadColumn, readColumns } from './ca
 import { cellsOf } from './cells.js'
 import { type DateFormat, dateFormatOf } from './date-format.js'
 import { wordsOf } from './normalise.js'
-import { OBJECT_WORDS, TELLING } from './synonyms.js'
+import { entryOf, OBJECT_WORDS, TELLING } from './synonyms.js'
 
 type Input = {
   headers: readonly string[]
@@ -31,6 +31,8 @@ export type SuggestedColumn = {
 
 export type Suggestion = {
   objectTypeId: string
+  /** Whether it was asked for, or the headers tell it clearly; otherwise no identifier is sure. */
+  isObjectTypeConfident: boolean
   /** One per header, in order. */
   columns: SuggestedColumn[]
   /** Undefined when the values do not decide. */
@@ -55,9 +57,10 @@ const RIVAL_FROM = 0.5
 const TIE = 0.01
 const TELLING_FROM = 0.6
 const MAX_ALTERNATIVES = 3
-/** A file of contacts nobody of whom has a name is rather about something else. */
+/** A file with names of companies and of no person is rather about the companies. */
 const NAMELESS = -3
 const OBJECT_WORD = 0.5
+const CLEAR_MARGIN = 2
 
 /**
  * Guesses which property each column is, by header and sample values, and what kind of object the rows are.
@@ -67,17 +70,16 @@ const OBJECT_WORD = 0.5
  */
 export function suggestMapping({ headers, samples, properties, objectTypeId }: Input): Suggestion {
   const columns = headers.map((header, i) => ({ header, cells: cellsOf(samples, i) }))
-  const read = (id: string) => ({ id, columns: readColumns(id, properties[id] ?? [], columns) })
+  const readings = objectTypesOf(properties, objectTypeId).map((id) => toRead(id, readColumns(id, properties[id] ?? [], columns)))
+  // The first of those who tell as much: where nothing tells, they are contacts.
+  const best = readings.reduce((a, b) => (b.telling > a.telling ? b : a))
+  const isClear = readings.every((other) => other === best || best.telling >= other.telling + CLEAR_MARGIN)
 
-  const asked = objectTypeId ?? (OBJECT_TYPE_IDS.some((id) => properties[id]) ? undefined : '0-1')
-  const readings = asked ? [read(asked)] : OBJECT_TYPE_IDS.filter((id) => properties[id]).map(read)
-  const telling = readings.reduce((a, b) => (tellingOf(b) > tellingOf(a) ? b : a))
-  // Where nothing tells, they are contacts, the first.
-  const best = (tellingOf(telling) > 0 ? undefined : readings[0]) ?? telling
-
-  const suggested = describe(best)
+  const isObjectTypeConfident = objectTypeId !== undefined || isClear
+  const suggested = describe(best, isObjectTypeConfident)
   return {
     objectTypeId: best.id,
+    isObjectTypeConfident,
     columns: suggested,
     dateFormat: dateFormatIn(best.columns),
     operation: operationOf(suggested),
@@ -100,23 +102,30 @@ export function toColumnMappings({ objectTypeId, columns }: Suggestion): Suggest
   }))
 }
 
-type Read = { id: string; columns: ReadColumn[] }
+function objectTypesOf(properties: Input['properties'], asked: string | undefined): string[] {
+  if (asked !== undefined) return [asked]
+  const known = OBJECT_TYPE_IDS.filter((id) => properties[id])
+  return known.length > 0 ? known : OBJECT_TYPE_IDS
+}
 
-/** How much the columns speak for the kind of object they were read as. */
-function tellingOf({ id, columns }: Read): number {
+/** The columns read as one kind of object, and how much they speak for its being that. */
+type Read = { id: string; columns: ReadColumn[]; telling: number }
+
+function toRead(id: string, columns: ReadColumn[]): Read {
   const weights = TELLING[id] ?? {}
   const [objectWord] = (OBJECT_WORDS[id] ?? '').split(',').map(wordsOf)
   const found = columns.flatMap(({ chosen }) => (chosen && chosen.score >= TELLING_FROM ? [chosen.target.property.name] : []))
+  const ofProperties = found.map((name) => entryOf(weights, name) ?? 1)
+  const ofHeaders = columns.map(({ reading }) => (reading.words[0] === objectWord?.[0] ? OBJECT_WORD : 0))
+  const sum = [...ofProperties, ...ofHeaders].reduce((a, b) => a + b, 0)
+
   const isNamed =
     columns.some(({ reading }) => reading.isName === 'whole') || found.includes('firstname') || found.includes('lastname')
-  const points = [
-    ...found.map((name) => weights[name] ?? 1),
-    ...columns.map(({ reading }) => (reading.words[0] === objectWord?.[0] ? OBJECT_WORD : 0)),
-  ]
-  return points.reduce((a, b) => a + b, id === '0-1' && !isNamed ? NAMELESS : 0)
+  const isOfCompanies = id === '0-1' && found.includes('company') && !isNamed
+  return { id, columns, telling: isOfCompanies ? Math.max(0, sum + NAMELESS) : sum }
 }
 
-function describe({ id, columns }: Read): SuggestedColumn[] {
+function describe({ id, columns }: Read, isObjectTypeConfident: boolean): SuggestedColumn[] {
   const ids = columns.flatMap(({ chosen }) => (chosen && isIdentifier(id, chosen.target.property) ? [chosen] : []))
   const recordId = ids.find(({ source }) => source === 'record id')
   const leading = recordId ?? ids.find(({ target }) => !target.property.hasUniqueValue) ?? ids[0]
@@ -131,9 +140,12 @@ function describe({ id, columns }: Read): SuggestedColumn[] {
       const why = whyNone(column, (name) => holders.get(name))
       return { columnName: header, propertyName: null, confidence: 0, isConfident: false, why, alternatives }
     }
-    const doubt = isIdentifier(id, chosen.target.property)
-      ? doubtOf(column, chosen, columns) || (ids.length > 1 && !recordId ? 'Another column might identify the record too.' : '')
-      : ''
+    const doubts = [
+      !isObjectTypeConfident && 'The headers do not tell what the rows are.',
+      ids.length > 1 && !recordId && 'Another column might identify the record too.',
+      doubtOf(column, chosen, columns),
+    ]
+    const doubt = isIdentifier(id, chosen.target.property) && doubts.find(Boolean)
     const isTied = candidates.some(({ target, score }) => target !== chosen.target && score >= chosen.score - TIE)
     return {
       columnName: header,
@@ -147,8 +159,8 @@ function describe({ id, columns }: Read): SuggestedColumn[] {
   })
 }
 
-/** Why an identifier is not sure, in a sentence; empty when it is. */
-function doubtOf(column: ReadColumn, chosen: Candidate, columns: ReadColumn[]): string {
+/** Why an identifier is not sure, in a sentence. */
+function doubtOf(column: ReadColumn, chosen: Candidate, columns: ReadColumn[]): string | undefined {
   const { filled } = column.cells
   const { target, headerScore, fit } = chosen
   const rival = columns.find(
@@ -158,9 +170,10 @@ function doubtOf(column: ReadColumn, chosen: Candidate, columns: ReadColumn[]): 
       other.candidates.some((one) => one.target.property === target.property && one.score >= RIVAL_FROM),
   )
   if (rival) return `“${rival.header}” might be it too.`
-  if (headerScore < IDENTIFIER_FROM) return 'The header does not say so surely enough for an identifier.'
+  if (headerScore < IDENTIFIER_FROM || column.reading.isAnybodysId)
+    return 'The header does not say so surely enough for an identifier.'
   if (filled.length > 0 && fit === 'open' && !target.property.hasUniqueValue) return 'Not all values look like it.'
-  return target.property.hasUniqueValue && new Set(filled).size < filled.length ? 'Values occur more than once.' : ''
+  return target.property.hasUniqueValue && new Set(filled).size < filled.length ? 'Values occur more than once.' : undefined
 }
 
 function whyChosen({ target: { property }, source, fit }: Candidate): string {
@@ -182,6 +195,7 @@ function whyChosen({ target: { property }, source, fit }: Candidate): string {
 
 function whyNone({ reading, candidates }: ReadColumn, holderOf: (name: string) => string | undefined): string {
   if (reading.readOnly) return `HubSpot fills in “${reading.readOnly}” itself.`
+  if (reading.isForeign && candidates.length === 0) return 'It seems to be about somebody or something else.'
   if (reading.isName) return 'HubSpot keeps first and last name apart; this looks like a whole name.'
   const [best] = candidates.toSorted((a, b) => b.score - a.score)
   const holder = best && best.score >= RIVAL_FROM ? holderOf(best.target.property.name) : undefined

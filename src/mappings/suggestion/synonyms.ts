@@ -4,6 +4,11 @@
  */
 type Names = Record<string, string>
 
+/** What a table holds for a name that others chose, which may be `constructor`. */
+export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
+}
+
 const OWNER = `Owner, Record owner, Owner name, Zuständig, Zuständiger Mitarbeiter, Zuständiger, Verantwortlich, Verantwortlicher,
   Betreuer, Kundenbetreuer, Besitzer, Inhaber, Sachbearbeiter, Bearbeiter, Assignee, Assigned to, Account manager, Sales rep,
   Sales representative, Salesperson, Sales owner, Rep, Vertriebsmitarbeiter, Vertriebler, Verkäufer, Außendienst, Außendienstmitarbeiter`
@@ -83,7 +88,7 @@ export const SYNONYMS: Record<string, Names> = {
     name: `${COMPANY}, Name, Kundenname, Customer name, Firma 1, Lieferant, Lieferantenname, Mandantenname, Vendor name, Supplier, Supplier name, Vendor, Client name,
       Mandant, Geschäftspartner, Business partner`,
     domain:
-      'Domain, Domain name, Company domain, Company domain name, Domäne, Domainname, Webdomain, Web domain, Email domain, Website domain, Unternehmensdomain',
+      'Domain, Domain name, Company domain, Company domain name, Domäne, Domainname, Webdomain, Web domain, Website domain, Unternehmensdomain',
     website: WEBSITE,
     phone: `${PHONE}, Zentrale, Telefonzentrale, Switchboard`,
     address2: 'Address 2, Address line 2, Adresszeile 2, Adresszusatz, Street address 2, Street 2, Straße 2',
@@ -163,7 +168,7 @@ export const HINTS: Record<string, Names> = {
     type: 'Typ, Kundentyp, Art',
     name: 'Kunde, Customer, Client, Auftraggeber, Partner, Debitor, Kreditor',
     lifecyclestage: 'Phase, Stage, Status',
-    domain: 'URL',
+    domain: 'URL, Email domain',
     numberofemployees: 'Company size, Größe',
     description: 'Geschäftszweck, Unternehmensgegenstand',
   },
@@ -172,9 +177,19 @@ export const HINTS: Record<string, Names> = {
 }
 
 /** The only names under which a column may be HubSpot's own number of a record; a bare “ID” is anybody's. */
-export const RECORD_ID = `Record ID, HubSpot ID, HubSpot record ID, Datensatz ID, HS object ID, HubSpot object ID, HubSpot contact ID, HubSpot company ID, HubSpot deal ID,
-  HubSpot ticket ID, HubSpot VID, HubSpot Datensatz ID, HubSpot Kontakt ID, HubSpot Unternehmens ID, Record ID Contact, Record ID Company, Record ID Deal, Record ID Ticket,
-  Datensatz ID Kontakt, Datensatz ID Unternehmen, Datensatz ID Deal, Datensatz ID Ticket`
+export const RECORD_ID =
+  'Record ID, HubSpot ID, HubSpot record ID, Datensatz ID, HubSpot Datensatz ID, HS object ID, HubSpot object ID'
+
+/** Words that may stand beside those: a record id of another kind of object identifies something else. */
+export const RECORD_WORDS: Record<string, string> = {
+  '0-1': 'contact, kontakt',
+  '0-2': 'company, unternehmen, unternehmens',
+  '0-3': 'deal',
+  '0-5': 'ticket',
+}
+
+/** Names that every program gives to its own numbers: no reason to be sure, even where a property goes by them. */
+export const ANYBODYS_ID = 'ID, Nummer, Number, No, Key, Code, Schlüssel'
 
 /** A person's whole name, which HubSpot keeps in two properties. */
 export const FULL_NAME = `Full name, Vollständiger Name, Vor und Nachname, Name und Vorname, Vorname und Nachname, Vorname Nachname, Nachname Vorname, Name Vorname,
