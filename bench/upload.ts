@@ -78,7 +78,8 @@ function frame(name: string, table: Table): { head: Buffer; tail: Buffer } {
 
 /** No two e-mail addresses are alike; the last cell is padded to the row's length. */
 export function* rowsOf({ prefix, cells, rowBytes }: Table, rows: number): Iterable<Buffer> {
-  const row = `${prefix}00000000${cells.map(([, rest]) => rest).join(',')}`.padEnd(rowBytes - 1, ' Last').concat('\n')
+  const written = `${prefix}00000000${cells.map(([, rest]) => rest).join(',')}`
+  const row = `${written}${' Last'.repeat(rowBytes).slice(0, rowBytes - 1 - Buffer.byteLength(written))}\n`
   const template = Buffer.from(row.repeat(ROWS_PER_CHUNK))
   for (let from = 0; from < rows; from += ROWS_PER_CHUNK) {
     const count = Math.min(ROWS_PER_CHUNK, rows - from)
