@@ -14,7 +14,7 @@ const KEPT_LOG_CHARS = 4_000
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  max_connections: '100',
+  max_connections: '200',
   shared_buffers: '64MB',
   // LOG and above: a failed statement, which may quote a partner's data, is not among them.
   log_min_messages: 'log',
