@@ -27,6 +27,8 @@ export type Config = Readonly<{
   }>
   encryptionKeys: readonly EncryptionKey[]
   sessionSecret: Secret
+  /** Who runs this Importal, as the public pages name them. */
+  operator: Readonly<{ name: string | undefined; email: string | undefined; address: string | undefined }>
   role: 'all' | 'web' | 'worker'
   maxUploadBytes: number
   reservedDiskPercent: number
@@ -53,6 +55,9 @@ const origin = z
   .string()
   .refine(isOrigin, 'must be http:// or https:// and a host, without a path')
   .transform((text) => new URL(text).origin)
+
+/** A line that is shown to people. */
+const line = z.string().regex(/^[^\p{Cc}]{1,300}$/u, 'must be one line of up to 300 characters')
 
 const scopes = z.string().transform((text) => text.split(/\s+/).filter((scope) => scope !== ''))
 
@@ -133,6 +138,9 @@ export const VARIABLES = {
   RESERVED_DISK_PERCENT: { schema: wholeNumber(0, 100).default(5), example: '5' },
   AMBIGUOUS_WINDOW_SECONDS: { schema: wholeNumber(0, 7 * 86_400).default(900), example: '900' },
   TRUST_PROXY: { schema: wholeNumber(0, 10).default(0), example: '0' },
+  OPERATOR_NAME: { schema: line.optional(), example: 'Example GmbH' },
+  OPERATOR_EMAIL: { schema: z.email('must be an e-mail address').optional(), example: 'support@example.com' },
+  OPERATOR_ADDRESS: { schema: line.optional(), example: 'Example Street 1, 10115 Berlin, Germany' },
   LOG_LEVEL: { schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'), example: 'info' },
 } satisfies Record<string, Variable>
 
@@ -231,6 +239,7 @@ function toConfig(env: z.output<typeof Environment>): Config {
     maxUploadBytes: env.MAX_UPLOAD_BYTES,
     reservedDiskPercent: env.RESERVED_DISK_PERCENT,
     ambiguousWindowSeconds: env.AMBIGUOUS_WINDOW_SECONDS,
+    operator: { name: env.OPERATOR_NAME, email: env.OPERATOR_EMAIL, address: env.OPERATOR_ADDRESS },
     trustProxy: env.TRUST_PROXY,
     logLevel: env.LOG_LEVEL,
   })

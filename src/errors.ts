@@ -7,6 +7,11 @@ export const PROBLEMS = {
   key_invalid: { status: 401, title: 'Unknown API key', retryable: false },
   key_exposed: { status: 401, title: 'The API key is in the URL', retryable: false },
   signature_invalid: { status: 401, title: 'Not signed by HubSpot', retryable: false },
+  // What a partner may do
+  partner_paused: { status: 403, title: 'The account’s admin has paused this partner', retryable: true },
+  object_not_allowed: { status: 403, title: 'These objects may not be imported with this key', retryable: false },
+  operation_not_allowed: { status: 403, title: 'This may not be done with this key', retryable: false },
+  row_budget_exceeded: { status: 429, title: 'The rows of this day are used up', retryable: true },
   // What is asked for
   not_found: { status: 404, title: 'No such page', retryable: false },
   portal_not_found: { status: 404, title: 'No such portal', retryable: false },
@@ -67,6 +72,13 @@ export const PROBLEMS = {
   no_worksheet: { status: 422, title: 'No worksheet to read', retryable: false },
   findings_refused: { status: 422, title: 'Cells are wrong', retryable: false },
   corrections_impossible: { status: 409, title: 'The rows cannot be told', retryable: false },
+  // On the settings page
+  partner_not_found: { status: 404, title: 'No such partner', retryable: false },
+  partner_name_taken: { status: 409, title: 'There is a partner of this name', retryable: false },
+  key_not_found: { status: 404, title: 'No such key', retryable: false },
+  draft_not_found: { status: 404, title: 'This file is not waiting here any more', retryable: false },
+  draft_started: { status: 409, title: 'The import of this file was started already', retryable: false },
+  again_impossible: { status: 409, title: 'This cannot be imported again', retryable: false },
   // The importRequest
   import_request_missing: { status: 400, title: 'No importRequest', retryable: false },
   import_request_too_large: { status: 413, title: 'importRequest too large', retryable: false },
@@ -86,6 +98,7 @@ export const PROBLEMS = {
   portal_disconnecting: { status: 409, title: 'This account is just being disconnected', retryable: true },
   oauth_misconfigured: { status: 502, title: 'HubSpot refuses our credentials', retryable: true },
   sign_in_required: { status: 401, title: 'Please sign in', retryable: false },
+  edited_meanwhile: { status: 409, title: 'Somebody else has changed this meanwhile', retryable: false },
   form_forged: { status: 403, title: 'This form did not come from our page', retryable: false },
   // HubSpot, on the way of an import
   token_refused: { status: 502, title: 'HubSpot refuses the access token', retryable: true },

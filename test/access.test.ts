@@ -352,12 +352,13 @@ describe('a 403 for a scope', () => {
     await app.deps.portals.recordMissingScopes(PORTAL, ['tickets'])
 
     const before = await browser.go('/settings')
+    const listed = await browser.go(`/settings/${PORTAL}/connection`)
     await browser.install()
     const after = await browser.go('/settings')
 
-    expect(before.text).toContain('A new permission is needed')
-    expect(before.text).toMatch(/<li><code>tickets<\/code> to /)
-    expect(after.text).not.toContain('permission is needed')
+    expect(before.text).toContain('New permissions are needed')
+    expect(listed.text).toMatch(/<code>tickets<\/code><\/td><td class="wide">To see which .+Not allowed yet/)
+    expect(after.text).not.toContain('permissions are needed')
   })
 })
 

@@ -75,6 +75,9 @@ describe('the environment', () => {
     RESERVED_DISK_PERCENT: ['101'],
     AMBIGUOUS_WINDOW_SECONDS: ['-1', 'never'],
     TRUST_PROXY: ['true', '11'],
+    OPERATOR_NAME: ['a\nb', 'x'.repeat(301)],
+    OPERATOR_EMAIL: ['nobody', 'a@'],
+    OPERATOR_ADDRESS: ['x'.repeat(301)],
     LOG_LEVEL: ['loud'],
   }
   const cases = Object.entries(wrong).flatMap(([name, values]) => values.map((value) => [name, value] as const))

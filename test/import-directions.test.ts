@@ -12,7 +12,7 @@ const LAYERS = [
   ['intake', 'partners'],
   ['portals'],
   ['hubspot', 'queue', 'files', 'http', 'db'],
-  ['errors', 'config', 'log', 'metrics', 'secret'],
+  ['errors', 'config', 'log', 'metrics', 'secret', 'words'],
 ]
 
 // Rows whose members may import one another all the same: what wires everything, and what everything stands on.
@@ -27,7 +27,7 @@ const DOORS: Door[] = [
   {
     what: 'express',
     isMeant: importing(/^express$/),
-    open: /^(app\.ts|http\/.+|[^/]+\/routes\.ts|partners\/require-partner\.ts|imports\/idempotency-key\.ts|portals\/session\.ts|simulator\/.+)$/,
+    open: /^(app\.ts|http\/.+|[^/]+\/routes\.ts|partners\/require-partner\.ts|imports\/(idempotency-key|receive)\.ts|portals\/(session|signed-cookies)\.ts|settings\/(pages|file-form)\.ts|settings\/.+\/routes\.ts|simulator\/.+)$/,
   },
   { what: 'Prisma', isMeant: importing(/^@prisma\/|^db\/generated\//), open: /^(db\/.+|.+-store\.ts)$/ },
   { what: 'simple-oauth2', isMeant: importing(/^simple-oauth2$/), open: /^hubspot\// },

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { type Prisma, PrismaClient } from './generated/client.js'
+import { Prisma, PrismaClient } from './generated/client.js'
 import { isConflict, isUseless } from './outage.js'
 
 /** Prisma's client; `tx` of a transaction has the same shape. */
 export type Database = PrismaClient
 export type Transaction = Prisma.TransactionClient
-export type { Prisma }
+export { Prisma }
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** A statement that hangs must not hold one of the pool's connections for ever. */

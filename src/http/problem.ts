@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Request, RequestHandler } from 'express'
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
 import { AppError, type FieldError, PROBLEMS, type ProblemCode } from '../errors.js'
 import type { Log } from '../log.js'
 import { requestIdOf } from './request.js'
@@ -6,7 +6,7 @@ import { requestIdOf } from './request.js'
 type Deps = {
   log: Log
   publicUrl: string
-  renderError: (model: ErrorPage) => string
+  sendErrorPage: (req: Request, res: Response, model: ErrorPage) => void
   /** Whether what was thrown means that the database is away, and not that we are wrong. */
   isOutage: (thrown: unknown) => boolean
 }
@@ -14,10 +14,9 @@ type Deps = {
 /** What the error page is given. */
 export type ErrorPage = {
   status: number
-  title: string
   detail: string | undefined
   errors: FieldError[]
-  code: string
+  code: ProblemCode
   requestId: string
 }
 
@@ -41,7 +40,7 @@ export const notFound: RequestHandler = () => {
  * The last middleware: any error → `application/problem+json`, or a page where a browser asked for one.
  * @see RFC 9457
  */
-export function problemHandler({ log, publicUrl, renderError, isOutage }: Deps): ErrorRequestHandler {
+export function problemHandler({ log, publicUrl, sendErrorPage, isOutage }: Deps): ErrorRequestHandler {
   return (thrown, req, res, next) => {
     const { code, options } = toAppError(thrown, isOutage)
     const { status, title } = PROBLEMS[code]
@@ -56,7 +55,7 @@ export function problemHandler({ log, publicUrl, renderError, isOutage }: Deps):
     res.status(status).set('cache-control', 'no-store')
     const { detail, errors } = options
     if (isForBrowser(req)) {
-      res.type('html').send(renderError({ status, title, detail, errors: errors ?? [], code, requestId }))
+      sendErrorPage(req, res, { status, detail, errors: errors ?? [], code, requestId })
       return
     }
     res.type('application/problem+json').send(problemJson(publicUrl, code, { detail, errors, requestId }))
@@ -79,7 +78,9 @@ export function problemJson(publicUrl: string, code: ProblemCode, more: More = {
 /** Partners get problem+json whatever they accept; a page is for who asks for one, and for the paths that have pages. */
 function isForBrowser(req: Request): boolean {
   if (/^\/(v1|hubspot|livez|readyz)(\/|$)/i.test(req.path)) return false
-  return /^\/(oauth|settings|problems)(\/|$)/.test(req.path) || (req.get('accept') ?? '').includes('text/html')
+  return (
+    /^\/(oauth|settings|operator|problems|preferences)(\/|$)/.test(req.path) || (req.get('accept') ?? '').includes('text/html')
+  )
 }
 
 /** Errors of Express, Prisma and Node, as ours. */

@@ -6,7 +6,7 @@ import { AppError, type ProblemCode } from '../errors.js'
 /** What a multipart request brought: its files, all stored, and its one text. */
 export type Upload<Stored> = { text: string | undefined; files: Stored[] }
 
-type Options<Stored> = {
+export type UploadOptions<Stored> = {
   /**
    * Takes a part's bytes as they come; `name` is the file's own, without a path. A source that fails must leave nothing
    * stored.
@@ -63,7 +63,7 @@ type Part = { fieldname: string; originalname: string; stream: Readable & { trun
  *
  * @throws {AppError} one of the codes under "The upload" in errors.ts, `json_invalid` and others from `checkText`
  */
-export function upload<Stored extends object>(options: Options<Stored>): RequestHandler {
+export function upload<Stored extends object>(options: UploadOptions<Stored>): RequestHandler {
   const running = new Map<string, number>()
   return async (req, res, next) => {
     if (res.closed) throw new AppError('upload_incomplete')
@@ -106,7 +106,7 @@ function checkHeaders(req: Request, maxBytes: number): void {
   if (Number(req.headers['content-length'] ?? 0) > maxBytes + MAX_OVERHEAD_BYTES) throw tooLarge(maxBytes)
 }
 
-async function receive<Stored extends object>(req: Request, options: Options<Stored>): Promise<Upload<Stored>> {
+async function receive<Stored extends object>(req: Request, options: UploadOptions<Stored>): Promise<Upload<Stored>> {
   const { save, remove, maxBytes, fileField, textField, checkText } = options
   const texts: string[] = [] // those that came as file parts
   const files: Stored[] = []

@@ -20,7 +20,7 @@ export type TokenAnswer = {
 /** What HubSpot says about a token of ours. */
 export type Introspection =
   | { active: false }
-  | { active: true; hubId: string; appId: string | null; scopes: string[]; hubDomain: string | null }
+  | { active: true; hubId: string; appId: string | null; userId: string | null; scopes: string[]; hubDomain: string | null }
 
 export type TokenKind = 'access_token' | 'refresh_token'
 
@@ -50,6 +50,7 @@ const IntrospectionBody = z.union([
     active: z.literal(true),
     hub_id: HubId,
     app_id: HubId.nullish().catch(null),
+    user_id: HubId.nullish().catch(null),
     scopes: z.array(z.string()).catch([]),
     hub_domain: z.string().nullish().catch(null),
   }),
@@ -148,8 +149,8 @@ export function createOAuth({ hubspot, publicUrl }: Pick<Config, 'hubspot' | 'pu
       if (!body)
         throw new AppError('hubspot_unavailable', { context: { status: answer.status, why: 'unreadable introspection' } })
       if (!body.active) return { active: false }
-      const { hub_id: hubId, app_id: appId = null, scopes, hub_domain: hubDomain = null } = body
-      return { active: true, hubId, appId, scopes, hubDomain }
+      const { hub_id: hubId, app_id: appId = null, user_id: userId = null, scopes, hub_domain: hubDomain = null } = body
+      return { active: true, hubId, appId, userId, scopes, hubDomain }
     },
 
     /**

@@ -25,15 +25,18 @@ type Deps = {
 /** A code, who brought it, and the portal that the install was begun for, if it was begun for one. */
 type Input = { code: Secret; actor: 'admin' | 'hubspot'; wantedPortalId: string | null }
 
+/** The portal, and the person that HubSpot says consented. */
+type Installed = { portalId: string; userId: string | null }
+
 /**
- * Turns HubSpot's code into a connected portal, and resolves to its id. Whose tokens they are is what HubSpot says of
+ * Turns HubSpot's code into a connected portal, and resolves to whose it is. Whose tokens they are is what HubSpot says of
  * them, twice: nothing in the URL is believed. Nothing is stored unless everything is there.
  *
  * @throws {AppError} `oauth_code_refused`, `oauth_answer_invalid`, `oauth_portal_mismatch`, `oauth_other_portal`,
  *   `oauth_scopes_missing` (with the missing ones in `errors`), `portal_disconnecting`, `oauth_misconfigured`,
  *   `hubspot_unavailable`
  */
-export async function completeInstall(deps: Deps, { code, actor, wantedPortalId }: Input): Promise<string> {
+export async function completeInstall(deps: Deps, { code, actor, wantedPortalId }: Input): Promise<Installed> {
   const tokens = await deps.oauth.exchangeCode(code).catch(async (error: unknown) => {
     await tellOperator(deps, error)
     throw error
@@ -75,7 +78,7 @@ export async function completeInstall(deps: Deps, { code, actor, wantedPortalId 
     .catch((error: unknown) => deps.log.warn({ err: error, portalId }, 'an alarm could not be ended'))
   await resumeImports(deps, portalId)
   deps.log.info({ portalId }, 'portal connected')
-  return portalId
+  return { portalId, userId: token.userId }
 }
 
 /** Where HubSpot wants the browser back, when that is a page of HubSpot's own; anything else would be an open redirect. */

@@ -2,12 +2,14 @@ import { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
+import { sendPage } from '../http/page.js'
 import { onlyMethods } from '../http/problem.js'
 import type { Render } from '../http/views.js'
 import type { OAuth } from '../hubspot/oauth.js'
 import { PortalId, type PortalStore } from '../portals/portal-store.js'
 import type { Sessions } from '../portals/session.js'
 import { secret } from '../secret.js'
+import { NOT_INSTALLED } from '../words/not-installed.js'
 import { completeInstall, hubSpotPage } from './install.js'
 import type { OAuthStates } from './state.js'
 
@@ -80,10 +82,10 @@ export function oauthRoutes(deps: Deps): Router {
       throw new AppError('oauth_state_invalid', {
         detail: 'It was used already, is older than ten minutes, or was begun in another browser.',
       })
-    if (code === undefined) return void res.type('html').send(render('not-installed', {}))
+    if (code === undefined) return sendPage(render, req, res, 'public/not-installed', NOT_INSTALLED)
 
-    const portalId = await completeInstall(deps, { code, actor: 'admin', wantedPortalId: pending.portalId })
-    await sessions.signIn(req, res, portalId)
+    const installed = await completeInstall(deps, { code, actor: 'admin', wantedPortalId: pending.portalId })
+    await sessions.signIn(req, res, installed)
     redirect(res, back ?? `${config.publicUrl}/settings`)
   })
 

@@ -24,6 +24,14 @@ export type AuditEvent = {
     | 'key_refused'
     | 'key_exposed'
     | 'contact_forgotten'
+    | 'partner_connected'
+    | 'partner_changed'
+    | 'partner_paused'
+    | 'partner_resumed'
+    | 'partner_disconnected'
+    | 'key_rolled'
+    | 'retention_changed'
+    | 'operator_entered'
   portalId?: string
   partnerId?: string
   keyId?: string
@@ -73,10 +81,21 @@ export function createAuditStore(prisma: Database) {
   return {
     record: (event: AuditEvent): Promise<void> => recordAudit(prisma, event),
 
-    /** The newest first; of one portal, when one is named. */
-    async list({ portalId, limit }: { portalId?: string | undefined; limit: number }): Promise<RecordedEvent[]> {
+    /** The newest first, before an event when one is named; of one portal, when one is named. */
+    async list({
+      portalId,
+      before,
+      limit,
+    }: {
+      portalId?: string | undefined
+      before?: string | undefined
+      limit: number
+    }): Promise<RecordedEvent[]> {
       const rows = await prisma.auditEvent.findMany({
-        where: portalId === undefined ? {} : { portalId },
+        where: {
+          ...(portalId === undefined ? {} : { portalId }),
+          ...(before === undefined ? {} : { id: { lt: BigInt(before) } }),
+        },
         orderBy: { id: 'desc' },
         take: limit,
         omit: { hash: true, previousHash: true },

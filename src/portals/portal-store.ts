@@ -23,6 +23,8 @@ export type Portal = {
   matchingSince: Date | null
   disconnectedAt: Date | null
   erasedAt: Date | null
+  /** Files and values of rows are erased so many days after their import has ended. */
+  retentionDays: number
 }
 
 /**
@@ -68,6 +70,7 @@ const FIELDS = {
   matchingSince: true,
   disconnectedAt: true,
   erasedAt: true,
+  retentionDays: true,
 } as const
 
 /** @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide */
@@ -87,6 +90,25 @@ export function createPortalStore(prisma: Database) {
     async list(): Promise<Portal[]> {
       const rows = await prisma.portal.findMany({ orderBy: { installedAt: 'asc' }, take: MAX_LISTED, select: FIELDS })
       return rows.map((row) => ({ ...row, status: PortalStatus.parse(row.status) }))
+    },
+
+    /** Sets for how long data is kept; false when it was not what its admin has seen. */
+    async changeRetention(portalId: string, { days, was }: { days: number; was: number }): Promise<boolean> {
+      return prisma.$transaction(async (tx) => {
+        const { count } = await tx.portal.updateMany({
+          where: { id: portalId, retentionDays: was },
+          data: { retentionDays: days },
+        })
+        if (count > 0) await recordAudit(tx, { actor: 'admin', action: 'retention_changed', portalId, detail: { days, was } })
+        return count > 0
+      })
+    },
+
+    /** What to call portals, in this order. */
+    async listNames(portalIds: string[]): Promise<{ id: string; name: string }[]> {
+      const rows = await prisma.portal.findMany({ where: { id: { in: portalIds } }, select: { id: true, hubDomain: true } })
+      const names = new Map(rows.map(({ id, hubDomain }) => [id, hubDomain]))
+      return portalIds.map((id) => ({ id, name: names.get(id) ?? id }))
     },
 
     /** How large a file of the portal's may be, in bytes: free accounts, which are known by their quotas, have less. */

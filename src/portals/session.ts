@@ -1,81 +1,81 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Request, Response } from 'express'
-import type { Config } from '../config.js'
 import type { Database } from '../db/prisma.js'
+import { hashOf, isSame, type SignedCookies } from './signed-cookies.js'
 
 const SESSION_DAYS = 14
 const IDLE_HOURS = 12
 const BROWSER_DAYS = 1
+const DAY_MS = 86_400_000
+
+const SESSION = 'importal'
+const BROWSER = 'importal-install'
 
 export type Sessions = ReturnType<typeof createSessions>
 
-/**
- * Whose settings a browser may see, and which browser it is at all. Cookies are random and signed; the database holds
- * only a hash of a session's.
- */
-export function createSessions(prisma: Database, { publicUrl, sessionSecret }: Pick<Config, 'publicUrl' | 'sessionSecret'>) {
-  const secure = publicUrl.startsWith('https:')
-  // The prefix makes browsers refuse the cookie unless it is Secure and for this host alone; plain http cannot have it.
-  const nameOf = (name: string) => (secure ? `__Host-${name}` : name)
-  const sessionCookie = nameOf('importal')
-  const browserCookie = nameOf('importal-install')
-
-  const sign = (value: string) => `${value}.${createHmac('sha256', sessionSecret.reveal()).update(value).digest('base64url')}`
-  const read = (req: Request, name: string): string | undefined => {
-    const signed = cookieOf(req, name)
-    const value = signed?.split('.')[0] ?? ''
-    return signed !== undefined && isSame(signed, sign(value)) ? value : undefined
-  }
-  const options = { httpOnly: true, secure, path: '/' } as const
+/** Which portals' settings a browser may see, and which browser it is at all. */
+export function createSessions(prisma: Database, cookies: SignedCookies) {
+  const idOf = (req: Request) => cookies.read(req, SESSION)
 
   return {
-    /** Signs the browser in as the portal's admin, under a new id whatever it had before. */
-    async signIn(req: Request, res: Response, portalId: string): Promise<void> {
-      await this.signOut(req, res)
-      const id = randomBytes(32).toString('base64url')
-      await prisma.$executeRaw`
-        INSERT INTO "Session" ("idHash", "portalId", "expiresAt")
-        VALUES (${hash(id)}, ${portalId}, now() + ${SESSION_DAYS} * interval '1 day')`
-      // Not an instant: the browser's clock is not ours.
-      res.cookie(sessionCookie, sign(id), { ...options, sameSite: 'lax', maxAge: SESSION_DAYS * 86_400_000 })
+    /**
+     * Signs the browser in to a portal, under a new id whatever it had before. The portals it was signed in to stay, if
+     * it was the same person who did that.
+     */
+    async signIn(req: Request, res: Response, { portalId, userId }: { portalId: string; userId: string | null }): Promise<void> {
+      const former = idOf(req)
+      const id = hashOf(cookies.issue(res, SESSION, { maxAgeMs: SESSION_DAYS * DAY_MS }))
+      await prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`
+          INSERT INTO "Session" ("idHash", "portalId", "userId", "expiresAt")
+          VALUES (${id}, ${portalId}, ${userId}, now() + ${SESSION_DAYS} * interval '1 day')`
+        if (former === undefined) return
+        await tx.$executeRaw`
+          INSERT INTO "Session" ("idHash", "portalId", "userId", "createdAt", "lastSeenAt", "expiresAt")
+          SELECT ${id}, "portalId", "userId", "createdAt", "lastSeenAt", "expiresAt" FROM "Session"
+          WHERE "idHash" = ${hashOf(former)} AND "portalId" <> ${portalId} AND "userId" = ${userId}::text`
+        await tx.$executeRaw`DELETE FROM "Session" WHERE "idHash" = ${hashOf(former)}`
+      })
     },
 
-    /** The portal the browser is signed in to. */
-    async portalOf(req: Request): Promise<string | undefined> {
-      const id = read(req, sessionCookie)
-      if (id === undefined) return undefined
-      const [row] = await prisma.$queryRaw<{ portalId: string }[]>`
+    /** The portals that the browser is signed in to, the one of the last sign-in first. */
+    async portalsOf(req: Request): Promise<string[]> {
+      const id = idOf(req)
+      if (id === undefined) return []
+      const rows = await prisma.$queryRaw<{ portalId: string; createdAt: Date }[]>`
         UPDATE "Session" SET "lastSeenAt" = now()
-        WHERE "idHash" = ${hash(id)} AND "expiresAt" > now() AND "lastSeenAt" > now() - ${IDLE_HOURS} * interval '1 hour'
-        RETURNING "portalId"`
-      return row?.portalId
+        WHERE "idHash" = ${hashOf(id)} AND "expiresAt" > now() AND "lastSeenAt" > now() - ${IDLE_HOURS} * interval '1 hour'
+        RETURNING "portalId", "createdAt"`
+      return rows.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime()).map(({ portalId }) => portalId)
     },
 
     /** How the browser's session is stored; undefined for one that is not signed in. */
-    hashOf(req: Request): Buffer | undefined {
-      const id = read(req, sessionCookie)
-      return id === undefined ? undefined : hash(id)
+    hashOf(req: Request): Buffer<ArrayBuffer> | undefined {
+      const id = idOf(req)
+      return id === undefined ? undefined : hashOf(id)
     },
 
     async signOut(req: Request, res: Response): Promise<void> {
-      const id = read(req, sessionCookie)
-      if (id !== undefined) await prisma.session.deleteMany({ where: { idHash: hash(id) } })
-      res.clearCookie(sessionCookie, { ...options, sameSite: 'lax' })
+      const id = idOf(req)
+      if (id !== undefined) await prisma.session.deleteMany({ where: { idHash: hashOf(id) } })
+      cookies.clear(res, SESSION)
     },
 
-    /** A token for the session's forms: whoever cannot read the cookie cannot make one. */
-    formToken(req: Request): string {
-      const id = read(req, sessionCookie) ?? ''
-      return createHmac('sha256', sessionSecret.reveal()).update(`form ${id}`).digest('base64url')
+    /** Ends every session of the person, in whatever browser. */
+    async signOutEverywhere(req: Request, res: Response): Promise<void> {
+      const id = idOf(req)
+      if (id !== undefined)
+        await prisma.$executeRaw`
+          DELETE FROM "Session" s USING "Session" own
+          WHERE own."idHash" = ${hashOf(id)} AND (s."idHash" = own."idHash" OR s."userId" = own."userId")`
+      cookies.clear(res, SESSION)
     },
+
+    /** A token for the session's forms. */
+    formToken: (req: Request): string => cookies.formToken(idOf(req) ?? ''),
 
     /** Whether a form came from a page of ours, opened in this session. */
     isOurForm(req: Request, token: unknown): boolean {
-      const site = req.get('sec-fetch-site')
-      const from = req.get('origin')
-      if (site !== undefined && site !== 'same-origin') return false
-      if (from !== undefined && from !== publicUrl) return false
-      return typeof token === 'string' && isSame(token, this.formToken(req))
+      return cookies.isFromUs(req) && typeof token === 'string' && isSame(token, this.formToken(req))
     },
 
     /**
@@ -83,17 +83,15 @@ export function createSessions(prisma: Database, { publicUrl, sessionSecret }: P
      * it can be (https): HubSpot may start an install from inside a frame.
      */
     bindBrowser(req: Request, res: Response): Buffer {
-      const known = read(req, browserCookie)
-      const id = known ?? randomBytes(32).toString('base64url')
-      const maxAge = BROWSER_DAYS * 86_400_000
-      if (known === undefined) res.cookie(browserCookie, sign(id), { ...options, sameSite: secure ? 'none' : 'lax', maxAge })
-      return hash(id)
+      const known = cookies.read(req, BROWSER)
+      const sameSite = cookies.isSecure ? ({ sameSite: 'none' } as const) : {}
+      return hashOf(known ?? cookies.issue(res, BROWSER, { maxAgeMs: BROWSER_DAYS * DAY_MS, ...sameSite }))
     },
 
     /** The same hash for a browser that has the cookie already. */
     boundBrowser(req: Request): Buffer | undefined {
-      const id = read(req, browserCookie)
-      return id === undefined ? undefined : hash(id)
+      const id = cookies.read(req, BROWSER)
+      return id === undefined ? undefined : hashOf(id)
     },
 
     /** Removes sessions that have ended. */
@@ -101,20 +99,4 @@ export function createSessions(prisma: Database, { publicUrl, sessionSecret }: P
       await prisma.$executeRaw`DELETE FROM "Session" WHERE "expiresAt" < now() OR "lastSeenAt" < now() - ${IDLE_HOURS} * interval '1 hour'`
     },
   }
-}
-
-function cookieOf(req: Request, name: string): string | undefined {
-  for (const pair of (req.get('cookie') ?? '').split(';')) {
-    const [key, value] = pair.trim().split('=', 2)
-    if (key === name) return value
-  }
-  return undefined
-}
-
-function hash(id: string): Buffer<ArrayBuffer> {
-  return createHash('sha256').update(id).digest()
-}
-
-function isSame(a: string, b: string): boolean {
-  return timingSafeEqual(hash(a), hash(b))
 }
