@@ -6,7 +6,12 @@ import { recordAudit } from '../portals/audit-store.js'
 import { createKey, type ParsedKey } from './api-key.js'
 
 /** Who is calling, and with which key. `portal` is the one asked for, when the partner may use it. */
-export type Caller = { partnerId: string; partnerName: string; keyId: string; portal: { id: string; status: string } | undefined }
+export type Caller = {
+  partnerId: string
+  partnerName: string
+  keyId: string
+  portal: { id: string; status: string; isPaused: boolean } | undefined
+}
 
 /** Why a key that exists is refused. */
 export type Refusal = 'revoked' | 'expired' | 'address'
@@ -53,13 +58,14 @@ export function createPartnerStore(prisma: Database) {
           isStale: boolean
           portalId: string | null
           portalStatus: string | null
+          isPaused: boolean
         }[]
       >`
         SELECT k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
                k."revokedAt" IS NOT NULL AS "isRevoked",
                coalesce(k."expiresAt" <= now(), false) AS "isExpired",
                coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
-               p."id" AS "portalId", p."status" AS "portalStatus"
+               p."id" AS "portalId", p."status" AS "portalStatus", g."pausedAt" IS NOT NULL AS "isPaused"
         FROM "ApiKey" k
         JOIN "Partner" a ON a."id" = k."partnerId"
         LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."portalId" = ${portalId ?? ''} AND g."endedAt" IS NULL
@@ -71,9 +77,14 @@ export function createPartnerStore(prisma: Database) {
       if (row.isRevoked || row.partnerStatus !== 'active') return 'revoked'
       if (row.isExpired) return 'expired'
       if (!isAllowed(address, row.cidrs)) return 'address'
-      if (row.isStale) await prisma.$executeRaw`UPDATE "ApiKey" SET "lastUsedAt" = now() WHERE "id" = ${keyId}`
+      if (row.isStale)
+        await prisma.$executeRaw`
+          WITH used AS (UPDATE "ApiKey" SET "lastUsedAt" = now() WHERE "id" = ${keyId} RETURNING "id")
+          INSERT INTO "KeyDay" AS d ("keyId", "day", "minutes") SELECT "id", (now() AT TIME ZONE 'UTC')::date, 1 FROM used
+          ON CONFLICT ("keyId", "day") DO UPDATE SET "minutes" = d."minutes" + 1`
       const { partnerId, partnerName } = row
-      const portal = row.portalId === null ? undefined : { id: row.portalId, status: row.portalStatus ?? '' }
+      const portal =
+        row.portalId === null ? undefined : { id: row.portalId, status: row.portalStatus ?? '', isPaused: row.isPaused }
       return { partnerId, partnerName, keyId, portal }
     },
 
@@ -110,7 +121,10 @@ export function createPartnerStore(prisma: Database) {
       return prisma.$transaction(async (tx) => {
         const [portal] = await tx.$queryRaw<{ status: string }[]>`SELECT "status" FROM "Portal" WHERE "id" = ${portalId}`
         if (!portal || portal.status === 'disconnected') return undefined
-        const partner = await tx.partner.upsert({ where: { name }, create: { id: newId('prt'), name }, update: {} })
+        const [partner] = await tx.$queryRaw<{ id: string }[]>`
+          INSERT INTO "Partner" ("id", "name") VALUES (${newId('prt')}, ${name})
+          ON CONFLICT ((coalesce("portalId", '')), "name") WHERE NOT "isPage" DO UPDATE SET "name" = excluded."name" RETURNING "id"`
+        if (!partner) return undefined
         // While the portal is held it cannot be disconnected, and when it has been meanwhile no grant is made.
         const granted = await tx.$executeRaw`
           WITH held AS (SELECT "id" FROM "Portal" WHERE "id" = ${portalId} AND "status" <> 'disconnected' FOR SHARE)
@@ -120,6 +134,24 @@ export function createPartnerStore(prisma: Database) {
         await tx.apiKey.create({ data: { id: keyId, partnerId: partner.id, secretHash, prefix, lastFour, cidrs, expiresAt } })
         await recordAudit(tx, { actor: 'operator', action: 'key_created', keyId, partnerId: partner.id, portalId })
         return { key: text, keyId, partnerId: partner.id, portalId }
+      })
+    },
+
+    /** The partner that stands for a portal's own admins, with its grant; undefined: there is no such portal. */
+    async findPagePartner(portalId: string): Promise<string | undefined> {
+      return prisma.$transaction(async (tx) => {
+        const held = await tx.$queryRaw<
+          unknown[]
+        >`SELECT 1 FROM "Portal" WHERE "id" = ${portalId} AND "status" <> 'disconnected' FOR SHARE`
+        if (held.length === 0) return undefined
+        const [partner] = await tx.$queryRaw<{ id: string }[]>`
+          INSERT INTO "Partner" ("id", "name", "portalId", "isPage") VALUES (${newId('prt')}, 'Settings page', ${portalId}, true)
+          ON CONFLICT ("portalId") WHERE "isPage" DO UPDATE SET "name" = excluded."name" RETURNING "id"`
+        if (!partner) return undefined
+        await tx.$executeRaw`
+          INSERT INTO "Grant" ("partnerId", "portalId") VALUES (${partner.id}, ${portalId})
+          ON CONFLICT ("partnerId", "portalId") DO UPDATE SET "endedAt" = NULL`
+        return partner.id
       })
     },
 
@@ -145,6 +177,7 @@ export function createPartnerStore(prisma: Database) {
 
     async listPartners() {
       const rows = await prisma.partner.findMany({
+        where: { isPage: false },
         include: { grants: { where: { endedAt: null } }, _count: { select: { keys: { where: { revokedAt: null } } } } },
         orderBy: { name: 'asc' },
         take: 10_000,

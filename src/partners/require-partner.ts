@@ -22,6 +22,10 @@ export function requirePartner({ partners }: Deps): RequestHandler {
     if (!caller || typeof caller === 'string')
       throw new AppError('key_invalid', { detail: 'This key is unknown or no longer valid.' })
     if (portalId !== undefined && !caller.portal) throw new AppError('portal_not_found')
+    if (caller.portal?.isPaused && req.method !== 'GET' && req.method !== 'HEAD')
+      throw new AppError('partner_paused', {
+        detail: 'Reading is possible; sending is, once the account’s admin lets you in again.',
+      })
     res.locals.caller = caller
     next()
   }
