@@ -3,7 +3,8 @@ import express, { type Express, type Response } from 'express'
 import helmet from 'helmet'
 import { isOutage } from './db/outage.js'
 import type { Deps } from './deps.js'
-import { AppError, PROBLEMS, type ProblemCode } from './errors.js'
+import { AppError } from './errors.js'
+import { sendPage } from './http/page.js'
 import { notFound, problemHandler } from './http/problem.js'
 import { boundUnreadBody, requestLog } from './http/request.js'
 import { importRoutes } from './imports/routes.js'
@@ -12,7 +13,11 @@ import { noticeRoutes } from './notices/routes.js'
 import { oauthRoutes } from './oauth/routes.js'
 import { refuseExposedKey } from './partners/require-partner.js'
 import { partnerRoutes } from './partners/routes.js'
+import { publicRoutes } from './settings/public/routes.js'
 import { settingsRoutes } from './settings/routes.js'
+import { ERROR } from './words/error.js'
+import { languageOf } from './words/language.js'
+import { PROBLEM_WORDS } from './words/problems.js'
 
 const ASSETS = fileURLToPath(new URL('../views/assets', import.meta.url))
 
@@ -23,7 +28,7 @@ type Basics = Pick<Deps, 'config' | 'log' | 'render'>
 
 /** The whole HTTP surface, in the order a request meets it. Opens nothing and listens on nothing. */
 export function createApp(deps: Deps): Express {
-  const { config, render } = deps
+  const { config } = deps
   const app = openApp(deps)
   app.get('/readyz', async (_req, res) => sendReadiness(res, await deps.notReady()))
   app.get('/metrics', async (_req, res) => {
@@ -39,9 +44,8 @@ export function createApp(deps: Deps): Express {
   if (config.role !== 'worker') {
     app.use(secureHeaders(config.publicUrl.startsWith('https:')))
     app.use('/assets', express.static(ASSETS, { maxAge: '1h', index: false, redirect: false, acceptRanges: false }))
-    app.get('/', (_req, res) => void res.type('html').send(render('home', {})))
-    app.get('/problems/:code', (req, res) => void res.type('html').send(render('problem', describeProblem(req.params.code))))
     app.use(refuseExposedKey(deps))
+    app.use(publicRoutes(deps))
     app.use(oauthRoutes(deps))
     app.use(settingsRoutes(deps))
     app.use(noticeRoutes(deps))
@@ -83,10 +87,16 @@ function sendReadiness(res: Response, problems: string[]): void {
 }
 
 function problems({ config, log, render }: Basics) {
-  return problemHandler({ log, publicUrl: config.publicUrl, renderError: (model) => render('error', model), isOutage })
+  return problemHandler({
+    log,
+    publicUrl: config.publicUrl,
+    sendErrorPage: (req, res, model) =>
+      sendPage(render, req, res, 'error', ERROR, { ...model, words: PROBLEM_WORDS[model.code][languageOf(req)] }),
+    isOutage,
+  })
 }
 
-/** No scripts, no frames, nothing from elsewhere. */
+/** No scripts, no frames, nothing from elsewhere; a page adds its own script. */
 function secureHeaders(isHttps: boolean) {
   return helmet({
     strictTransportSecurity: isHttps,
@@ -104,9 +114,4 @@ function secureHeaders(isHttps: boolean) {
       },
     },
   })
-}
-
-function describeProblem(code: string): Record<string, unknown> {
-  if (!Object.hasOwn(PROBLEMS, code)) throw new AppError('not_found')
-  return { code, ...PROBLEMS[code as ProblemCode] }
 }

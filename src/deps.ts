@@ -10,6 +10,8 @@ import { createOAuth } from './hubspot/oauth.js'
 import { createCancellationStore } from './imports/cancellation-store.js'
 import { createDisconnectionStore } from './imports/departure/disconnection-store.js'
 import { createErasureStore } from './imports/departure/erasure-store.js'
+import { createDraftStore } from './imports/drafts/draft-store.js'
+import { createHistoryStore } from './imports/history-store.js'
 import { createIdempotencyStore } from './imports/idempotency-store.js'
 import { createImportStore } from './imports/import-store.js'
 import { createFilesInUseStore } from './imports/recovery/files-in-use-store.js'
@@ -30,6 +32,7 @@ import { createJournalStore } from './notices/journal-store.js'
 import { createNoticeStore } from './notices/notice-store.js'
 import { createOAuthStates } from './oauth/state.js'
 import { createPartnerStore } from './partners/partner-store.js'
+import { createPortalPartnerStore } from './partners/portal-partner-store.js'
 import { createAccessToken } from './portals/access-token.js'
 import { createAlarmStore } from './portals/alarm-store.js'
 import { createAuditStore } from './portals/audit-store.js'
@@ -39,6 +42,7 @@ import { createPortalStore } from './portals/portal-store.js'
 import { createPropertyCache } from './portals/property-cache.js'
 import { createSeal } from './portals/seal.js'
 import { createSessions } from './portals/session.js'
+import { createSignedCookies } from './portals/signed-cookies.js'
 import { createTokenStore } from './portals/token-store.js'
 import { createQueue } from './queue/queue.js'
 
@@ -127,8 +131,11 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     audit: createAuditStore(prisma),
     accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
+    portalPartners: createPortalPartnerStore(prisma),
     templates: createTemplateStore(prisma),
     imports: createImportStore(prisma),
+    history: createHistoryStore(prisma),
+    drafts: createDraftStore(prisma),
     rowErrors: createRowErrorStore(prisma),
     idempotency: createIdempotencyStore(prisma),
     turns: createTurnStore(prisma),
@@ -143,7 +150,7 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     notices: createNoticeStore(prisma),
     journalPosition: createJournalStore(prisma),
     states: createOAuthStates(prisma),
-    sessions: createSessions(prisma, config),
+    sessions: createSessions(prisma, createSignedCookies(config)),
     sweepFiles: createFileSweep({ files, filesInUse: createFilesInUseStore(prisma), log }),
     sharedFolder: createSharedFolder(prisma),
   }

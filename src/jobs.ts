@@ -43,6 +43,8 @@ export function jobHandlers(deps: JobDeps): JobHandler[] {
 
 /** With a sweep every ten seconds, 4,500 portals are asked about every quarter of an hour. */
 const CHECKS_A_SWEEP = 50
+/** Each is erased by a later sweep, file by file. */
+const OVERDUE_A_SWEEP = 500
 
 /** What every worker does again and again, whoever else does it too; one step that fails keeps no other from it. */
 export async function sweep(deps: JobDeps): Promise<void> {
@@ -59,9 +61,15 @@ export async function sweep(deps: JobDeps): Promise<void> {
     sessions: () => deps.sessions.sweep(),
     'idempotency keys': () => deps.idempotency.sweep(),
     notices: () => deps.notices.sweep(),
+    drafts: () => sweepDrafts(deps),
+    'data kept long enough': () => deps.erasures.flagOverdue(OVERDUE_A_SWEEP),
   }
   for (const [step, run] of Object.entries(steps))
     await run().catch((error: unknown) => deps.log.error({ err: error, step }, 'sweep failed'))
+}
+
+async function sweepDrafts({ drafts, files }: JobDeps): Promise<void> {
+  for (const storeKey of await drafts.sweep()) await files.remove(storeKey)
 }
 
 /** The same, for the stored files, of which there may be many. */

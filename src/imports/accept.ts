@@ -1,5 +1,6 @@
 import { newId } from '../db/ids.js'
 import { isUndone } from '../db/outage.js'
+import type { Transaction } from '../db/prisma.js'
 import { AppError, type FieldError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
@@ -13,7 +14,7 @@ import type { Queue } from '../queue/queue.js'
 import { fingerprintOf, type Idempotency } from './idempotency-key.js'
 import type { UsedKey } from './idempotency-store.js'
 import { ImportRequest, MAX_NAME_LENGTH } from './import-request.js'
-import type { Import, ImportStore, StoredImport } from './import-store.js'
+import type { Import, ImportStore, Sender, StoredImport } from './import-store.js'
 import { advancePortalJob } from './portal-jobs.js'
 import { type Checked, HARMLESS, type PreflightDeps, preflight } from './preflight/preflight.js'
 import type { PreflightOptions, ReceivedFile } from './preflight/table.js'
@@ -40,9 +41,16 @@ type Upload = {
   options: UploadOptions
   /** The import whose failed rows these are, corrected. */
   correctionOf?: StoredImport | undefined
+  /** The files are somebody else's until an import is made of them. */
+  areFilesKept?: boolean | undefined
 }
 
-type Input = Upload & { keyId: string; idempotency: Idempotency }
+type Input = Upload & {
+  sender: Sender
+  idempotency: Idempotency
+  /** What else belongs to the making of the import, all or nothing. */
+  alongside?: (importId: string, tx: Transaction) => Promise<void>
+}
 
 /** The import; replayed: it had been made already, by an earlier request with the same key. */
 type Accepted = { made: Import; isReplayed: boolean }
@@ -54,10 +62,10 @@ type Accepted = { made: Import; isReplayed: boolean }
  * @throws {AppError} what parseImportRequest and preflight throw, `file_missing`, `files_mismatch`,
  *   `idempotency_key_reused`, `idempotency_key_in_use`
  */
-export async function acceptImport(deps: Deps, { keyId, idempotency, ...upload }: Input): Promise<Accepted> {
+export async function acceptImport(deps: Deps, { sender, idempotency, alongside, ...upload }: Input): Promise<Accepted> {
   const { portalId, partnerId, text, files, options, correctionOf } = upload
   const id = newId('imp')
-  const stored = files.map(({ storeKey }) => storeKey)
+  const stored = upload.areFilesKept ? [] : files.map(({ storeKey }) => storeKey)
   try {
     const asked = await readUpload(deps, upload)
     // What a template says may be otherwise next time, and it is the same request all the same.
@@ -75,7 +83,10 @@ export async function acceptImport(deps: Deps, { keyId, idempotency, ...upload }
     await Promise.all(keysOf(checked).map((storeKey) => deps.files.touch(storeKey)))
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
     const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
-      deps.imports.create({ ...checked, id, portalId, partnerId, keyId, key, correctionOf: correctionOf?.id }, enqueueIn),
+      deps.imports.create({ ...checked, id, portalId, partnerId, sender, key, correctionOf: correctionOf?.id }, async (tx) => {
+        await alongside?.(id, tx)
+        await enqueueIn(tx)
+      }),
     )
     await Promise.all(replaced.map((storeKey) => deps.files.remove(storeKey)))
     return { made, isReplayed: false }
@@ -101,7 +112,7 @@ export type Report = { problem: AppError | undefined; checked: Omit<Checked, 're
  * @throws {AppError} what is wrong with the request itself
  */
 export async function validateUpload(deps: ReadDeps, upload: Upload): Promise<Report> {
-  const stored = upload.files.map(({ storeKey }) => storeKey)
+  const stored = upload.areFilesKept ? [] : upload.files.map(({ storeKey }) => storeKey)
   try {
     const { portalId, options } = upload
     const checked = await preflight(deps, { ...(await readUpload(deps, upload)), portalId, options })

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { newId } from '../db/ids.js'
-import type { Database, Prisma, Transaction } from '../db/prisma.js'
+import { type Database, Prisma, type Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
+import { typeIdOf } from '../intake/cells/columns.js'
 import type { Finding, FindingCounts } from '../intake/finding.js'
+import { objectTypeOf } from '../mappings/column-mapping.js'
 import { type KeyClaim, recordUse } from './idempotency-store.js'
 import type { ImportRequest } from './import-request.js'
 import { HeldReason, ImportState } from './schema.js'
@@ -64,8 +66,8 @@ export type NewImport = {
   id: string
   portalId: string
   partnerId: string
-  /** The key it came with: it, the grant and the portal must still be good when the import is made. */
-  keyId: string
+  /** It, the grant and the portal must still be good when the import is made. */
+  sender: Sender
   request: ImportRequest
   files: StoredImportFile[]
   /** Those that are kept, and how many there were. */
@@ -77,6 +79,9 @@ export type NewImport = {
   /** The sender's key for it, and what the key stands for. */
   key: { claim: KeyClaim; fingerprint: Buffer } | undefined
 }
+
+/** What an import came with: a partner's key, or the session of the portal's admin. */
+export type Sender = { keyId: string } | { sessionHash: Buffer<ArrayBuffer> }
 
 /** Whose imports: a partner sees only its own. */
 export type Owner = { portalId: string; partnerId: string }
@@ -137,24 +142,41 @@ export function createImportStore(prisma: Database) {
      *   `idempotency_key_in_use`, `too_many_waiting`
      */
     async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
-      const { id, portalId, partnerId, keyId, request, files, findings, counts, pieces, key } = input
+      const { id, portalId, partnerId, sender, request, files, findings, counts, pieces, key } = input
       const part = newId('par')
       const contentHash = contentHashOf(files)
       return prisma.$transaction(async (tx) => {
         // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
         // parked meanwhile parks it too.
         const [portal] = await tx.$queryRaw<
-          { status: string; pausedUntil: Date | null; quotaUntil: Date | null; isKeyGood: boolean; isFull: boolean }[]
+          {
+            status: string
+            pausedUntil: Date | null
+            quotaUntil: Date | null
+            isKeyGood: boolean
+            isFull: boolean
+            objectTypes: string[]
+            operations: string[]
+            rowsPerDay: number | null
+          }[]
         >`
-          SELECT p."status", CASE WHEN p."pausedUntil" > now() THEN p."pausedUntil" END AS "pausedUntil",
-                 CASE WHEN p."quotaUntil" > now() THEN p."quotaUntil" END AS "quotaUntil", k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) AND a."status" = 'active' AS "isKeyGood",
+          SELECT p."status", g."objectTypes", g."operations", g."rowsPerDay", CASE WHEN p."pausedUntil" > now() THEN p."pausedUntil" END AS "pausedUntil",
+                 CASE WHEN p."quotaUntil" > now() THEN p."quotaUntil" END AS "quotaUntil", a."status" = 'active' AND g."pausedAt" IS NULL AND ${
+                   'keyId' in sender
+                     ? Prisma.sql`k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true)`
+                     : Prisma.sql`k."expiresAt" > now()`
+                 } AS "isKeyGood",
                  EXISTS (SELECT 1 FROM "Import" w WHERE w."portalId" = ${portalId} AND w."partnerId" = ${partnerId}
                          AND w."state" IN ('accepted', 'held') OFFSET ${MAX_WAITING - 1}) AS "isFull"
-          FROM "ApiKey" k
-          JOIN "Partner" a ON a."id" = k."partnerId"
+          FROM "Partner" a
+          JOIN ${
+            'keyId' in sender
+              ? Prisma.sql`"ApiKey" k ON k."partnerId" = a."id" AND k."id" = ${sender.keyId}`
+              : Prisma.sql`"Session" k ON a."isPage" AND k."portalId" = ${portalId} AND k."idHash" = ${sender.sessionHash}`
+          }
           JOIN "Grant" g ON g."partnerId" = a."id" AND g."portalId" = ${portalId} AND g."endedAt" IS NULL
           JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected'
-          WHERE k."id" = ${keyId} AND a."id" = ${partnerId} FOR SHARE`
+          WHERE a."id" = ${partnerId} FOR SHARE`
         if (!portal) throw new AppError('portal_not_found')
         if (!portal.isKeyGood) throw new AppError('key_invalid')
         if (portal.isFull)
@@ -162,6 +184,8 @@ export function createImportStore(prisma: Database) {
             detail: `${MAX_WAITING} of your imports into this portal are waiting. Send more when some have ended.`,
             retryAfterSeconds: FULL_RETRY_SECONDS,
           })
+        refuseForbidden(portal, request)
+        if (portal.rowsPerDay !== null) await refuseOverBudget(tx, { portalId, partnerId }, portal.rowsPerDay, rowsOf(files))
         const reason =
           portal.status === 'reconnect' ? 'reconnect' : portal.pausedUntil ? 'migration' : portal.quotaUntil ? 'quota' : null
         const state = reason ? 'held' : 'accepted'
@@ -177,11 +201,11 @@ export function createImportStore(prisma: Database) {
         const [stored] = await tx.$queryRaw<Pick<Import, 'createdAt' | 'updatedAt' | 'possibleDuplicateOf'>[]>`
           WITH made AS (
             INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt",
-                                  "findingErrors", "findingWarnings", "findingCodes", "contentHash", "rows", "isLarge", "splitState", "partCount", "correctionOf", "possibleDuplicateOf")
+                                  "findingErrors", "findingWarnings", "findingCodes", "contentHash", "rows", "isLarge", "splitState", "partCount", "correctionOf", "objectTypes", "possibleDuplicateOf")
             VALUES (${id}, ${portalId}, ${partnerId}, ${request.name}, ${JSON.stringify(request)}::jsonb, ${isSplit ? 'split' : state}, ${reason},
                     coalesce(greatest(${portal.pausedUntil}::timestamptz, ${portal.quotaUntil}::timestamptz), clock_timestamp()),
                     ${counts.errors}, ${counts.warnings}, ${JSON.stringify(counts.byCode)}::jsonb, ${contentHash}, ${rowsOf(files)}, ${isLarge(files)},
-                    ${isSplit ? state : null}, ${isSplit ? pieces.length : null}, ${input.correctionOf ?? null}, (
+                    ${isSplit ? state : null}, ${isSplit ? pieces.length : null}, ${input.correctionOf ?? null}, ${objectTypesOf(request)}, (
                       SELECT d."id" FROM "Import" d
                       WHERE d."portalId" = ${portalId} AND d."partnerId" = ${partnerId} AND d."contentHash" = ${contentHash}
                         AND d."createdAt" > now() - ${DUPLICATE_DAYS} * interval '1 day'
@@ -244,8 +268,7 @@ export function createImportStore(prisma: Database) {
     },
 
     async find({ portalId, partnerId }: Owner, id: string): Promise<Import | undefined> {
-      const row = await prisma.import.findUnique({ where: { id, portalId, partnerId, wholeId: null }, select: FIELDS })
-      const [found] = await joinParts(prisma, row ? [row] : [])
+      const [found] = await readImports(prisma, { where: { id, portalId, partnerId, wholeId: null } })
       return found
     },
 
@@ -254,7 +277,7 @@ export function createImportStore(prisma: Database) {
       { portalId, partnerId }: Owner,
       { state, after, limit }: { state?: ImportState | undefined; after?: string | undefined; limit: number },
     ) {
-      const rows = await prisma.import.findMany({
+      const imports = await readImports(prisma, {
         where: {
           portalId,
           partnerId,
@@ -262,24 +285,17 @@ export function createImportStore(prisma: Database) {
           ...(state ? { OR: [{ state }, { splitState: state }] } : {}),
           ...(after ? { id: { lt: after } } : {}),
         },
-        orderBy: { id: 'desc' },
         take: limit + 1,
-        select: FIELDS,
       })
-      return { imports: await joinParts(prisma, rows.slice(0, limit)), hasMore: rows.length > limit }
-    },
-
-    /** The portal's newest imports, whoever made them: for its admin. */
-    async listOfPortal(portalId: string, limit: number): Promise<Import[]> {
-      const rows = await prisma.import.findMany({
-        where: { portalId, wholeId: null },
-        orderBy: { id: 'desc' },
-        take: limit,
-        select: FIELDS,
-      })
-      return joinParts(prisma, rows)
+      return { imports: imports.slice(0, limit), hasMore: imports.length > limit }
     },
   }
+}
+
+/** Imports as they are told of, newest first: the parts of one that was split are those of its pieces. */
+export async function readImports(prisma: Database, query: Pick<Prisma.ImportFindManyArgs, 'where' | 'take'>): Promise<Import[]> {
+  const rows = await prisma.import.findMany({ ...query, orderBy: { id: 'desc' }, select: FIELDS })
+  return joinParts(prisma, rows)
 }
 
 /** The parts of a split file, each an import in HubSpot's queue; resolves to their parts' ids, in order. */
@@ -322,7 +338,6 @@ async function createPieces(
   return rows.map(({ partId }) => partId)
 }
 
-/** Imports as they are told of: the parts of one that was split are those of its pieces. */
 async function joinParts(prisma: Database, rows: Row[]): Promise<Import[]> {
   const split = rows.flatMap(({ id, partCount }) => (partCount === null ? [] : [id]))
   if (split.length === 0) return rows.map(toImport)
@@ -339,6 +354,51 @@ async function joinParts(prisma: Database, rows: Row[]): Promise<Import[]> {
 function contentHashOf(files: StoredImportFile[]): Buffer {
   const sums = files.map(({ sha256, sent }) => sent?.sha256 ?? sha256).sort()
   return createHash('sha256').update(sums.join('\n')).digest()
+}
+
+/** What the portal's admin does not let the partner do. */
+function refuseForbidden(allowed: { objectTypes: string[]; operations: string[] }, request: ImportRequest): void {
+  const object = objectTypesOf(request).find((type) => allowed.objectTypes.length > 0 && !allowed.objectTypes.includes(type))
+  if (object !== undefined)
+    throw new AppError('object_not_allowed', {
+      detail: `Objects of type ${object} may not be imported; these may: ${allowed.objectTypes.join(', ')}.`,
+    })
+  const operations = Object.values(request.importOperations ?? {})
+  // Without a word about it, HubSpot does both.
+  const asked = operations.length > 0 ? operations : ['UPSERT']
+  const operation = asked.find((one) => allowed.operations.length > 0 && !allowed.operations.includes(one))
+  if (operation !== undefined)
+    throw new AppError('operation_not_allowed', {
+      detail: `${operation} is not allowed; these are: ${allowed.operations.join(', ')}. Name one in importOperations.`,
+    })
+}
+
+/** One after the other for a partner, so that two imports cannot both be the last to fit. */
+async function refuseOverBudget(
+  tx: Transaction,
+  { portalId, partnerId }: Owner,
+  rowsPerDay: number,
+  rows: number | null,
+): Promise<void> {
+  if (rows === null)
+    throw new AppError('row_budget_exceeded', { detail: 'The rows of this file cannot be counted. Send CSV or .xlsx.' })
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`rows ${portalId} ${partnerId}`}, 0))`
+  const [used] = await tx.$queryRaw<{ rows: number }[]>`
+    SELECT coalesce(sum("rows"), 0)::float8 AS rows FROM "Import"
+    WHERE "portalId" = ${portalId} AND "partnerId" = ${partnerId} AND "wholeId" IS NULL AND "createdAt" > now() - interval '24 hours'`
+  if ((used?.rows ?? 0) + rows <= rowsPerDay) return
+  throw new AppError('row_budget_exceeded', {
+    detail: `${rowsPerDay} rows may be imported in any 24 hours; ${used?.rows ?? 0} were, and this file has ${rows}.`,
+    retryAfterSeconds: FULL_RETRY_SECONDS,
+  })
+}
+
+/** What it imports, by object type id. */
+function objectTypesOf({ files }: ImportRequest): string[] {
+  const named = files.flatMap(({ fileImportPage }) =>
+    fileImportPage.columnMappings.flatMap((column) => objectTypeOf(column) ?? []),
+  )
+  return [...new Set(named.map(typeIdOf))]
 }
 
 function rowsOf(files: StoredImportFile[]): number | null {

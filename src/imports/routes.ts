@@ -6,10 +6,8 @@ import { AppError } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { refuseInvalid, serve } from '../http/endpoint.js'
 import { onlyMethods, toProblem } from '../http/problem.js'
-import { upload, uploadOf } from '../http/upload.js'
+import { uploadOf } from '../http/upload.js'
 import type { CsvCheck } from '../intake/cells/csv-check.js'
-import { inspect } from '../intake/inspect.js'
-import { unpack } from '../intake/unpack.js'
 import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
@@ -32,6 +30,7 @@ import {
   sumCounters,
 } from './import-store.js'
 import type { ReceivedFile } from './preflight/table.js'
+import { receiveFiles } from './receive.js'
 import type { RowErrorStore } from './row-error-store.js'
 import {
   cancelImport,
@@ -92,17 +91,8 @@ export function importRoutes(deps: Deps): Router {
     return found
   }
 
-  const receive = upload<ReceivedFile>({
-    save: async (source, partName) => {
-      const { name, bytes, packed } = unpack(partName, source, deps.config.maxUploadBytes)
-      const inspection = inspect(name)
-      const stored = await deps.files.save(inspection.watch(bytes))
-      return { ...stored, name, inspected: inspection.result(), packed: packed() }
-    },
-    remove: ({ storeKey }) => deps.files.remove(storeKey),
+  const receive = receiveFiles(deps, {
     senderOf: (res) => callerOf(res).partnerId,
-    maxBytes: deps.config.maxUploadBytes,
-    fileField: 'files',
     textField: 'importRequest',
     checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
   })
@@ -116,7 +106,7 @@ export function importRoutes(deps: Deps): Router {
   ): Promise<ImportView> {
     const { text, files } = uploadOf<ReceivedFile>(res)
     const { partnerId, keyId } = callerOf(res)
-    const input = { portalId, partnerId, keyId, text, files, options, correctionOf, idempotency: idempotencyOf(res) }
+    const input = { portalId, partnerId, sender: { keyId }, text, files, options, correctionOf, idempotency: idempotencyOf(res) }
     const { made, isReplayed } = await acceptImport(deps, input)
     if (isReplayed) res.set('idempotency-replayed', 'true')
     const shown = await view(made)

@@ -15,7 +15,7 @@ const OBJECT_TYPES = ['0-1', '0-2', '0-3', '0-5']
 export async function guessMapping(
   { properties: cache }: { properties: Pick<PropertyCache, 'find'> },
   portalId: string,
-  { header, samples }: Preview,
+  { header, samples }: Pick<Preview, 'header' | 'samples'>,
   objectType?: string,
 ): Promise<Suggestion> {
   const objectTypeId = objectType && typeIdOf(objectType)

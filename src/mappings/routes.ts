@@ -81,7 +81,7 @@ export function mappingRoutes(deps: Deps): Router {
       templates.delete({ portalId, partnerId: callerOf(res).partnerId }, templateId),
     ),
   )
-  async function suggest(portalId: string, preview: Preview, objectTypeId?: string) {
+  async function suggest(portalId: string, preview: Pick<Preview, 'header' | 'samples'>, objectTypeId?: string) {
     const suggestion = await guessMapping(deps, portalId, preview, objectTypeId)
     const { columns, dateFormat, ...more } = suggestion
     return {

@@ -27,24 +27,44 @@ type Kept = StoredImportFile & { storeKey: string }
  * @throws {AppError} `corrections_impossible`: of several files, or of a file that is not kept any more
  */
 export async function* writeErrorCsv(deps: Deps, made: StoredImport): AsyncIterable<string> {
-  const rows = readFile(deps, fileOf(made))
+  yield* toCsv(readFailedRows(deps, made))
+}
+
+async function* toCsv(batches: AsyncIterable<{ header: string[]; rows: FailedRow[] }>): AsyncIterable<string> {
+  let isBegun = false
+  for await (const { header, rows } of batches) {
+    if (!isBegun) yield `${UTF8_MARK}${writeRecord([...header.map(withoutFormula), ...OWN_COLUMNS])}\n`
+    isBegun = true
+    const lines = rows.map(({ line, cells, errors }) => writeRecord([...cells, ...describe(errors, line)].map(withoutFormula)))
+    if (lines.length > 0) yield `${lines.join('\n')}\n`
+  }
+}
+
+/** A row that failed, as it was sent, and why. */
+export type FailedRow = { line: number; cells: string[]; errors: LineError[] }
+
+/**
+ * The rows that failed, in batches, each with the file's header; the first may be without rows.
+ *
+ * @throws {AppError} `corrections_impossible`
+ */
+export async function* readFailedRows(deps: Deps, made: StoredImport): AsyncIterable<{ header: string[]; rows: FailedRow[] }> {
+  const batches = readFile(deps, fileOf(made))
   // What HubSpot reported, once it has; before, what we found.
   const origin = made.parts.some(({ hubspotImportId }) => hubspotImportId !== null) ? 'hubspot' : 'finding'
   const errors = createErrorQueue(deps, made.id, origin)
-  let isHeader = made.request.files[0]?.fileImportPage.hasHeader ?? true
-  if (!isHeader) yield `${UTF8_MARK}${writeRecord(headerOf(made))}\n`
-  for await (const batch of rows) {
-    let text = ''
+  const hasHeader = made.request.files[0]?.fileImportPage.hasHeader ?? true
+  let header = hasHeader ? undefined : mappedNames(made)
+  for await (const batch of batches) {
+    header ??= batch.shift()?.cells
+    if (!header) continue
+    const rows: FailedRow[] = []
     for (const { line, cells } of batch) {
-      if (isHeader) text += `${UTF8_MARK}${writeRecord([...cells.map(withoutFormula), ...OWN_COLUMNS])}\n`
-      else {
-        await errors.skipTo(line)
-        const found = errors.take(line)
-        if (found.length > 0) text += `${writeRecord([...cells, ...describe(found, line)].map(withoutFormula))}\n`
-      }
-      isHeader = false
+      await errors.skipTo(line)
+      const found = errors.take(line)
+      if (found.length > 0) rows.push({ line, cells, errors: found })
     }
-    if (text !== '') yield text
+    yield { header, rows }
   }
 }
 
@@ -59,9 +79,8 @@ export function fileOf({ files }: Pick<StoredImport, 'files'>): Kept {
   return { ...file, storeKey: file.storeKey }
 }
 
-function headerOf({ request }: StoredImport): string[] {
-  const mappings = request.files[0]?.fileImportPage.columnMappings ?? []
-  return [...mappings.map(({ columnName }) => columnName), ...OWN_COLUMNS]
+function mappedNames({ request }: StoredImport): string[] {
+  return (request.files[0]?.fileImportPage.columnMappings ?? []).map(({ columnName }) => columnName)
 }
 
 function describe(errors: LineError[], line: number): string[] {

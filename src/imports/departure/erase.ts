@@ -24,7 +24,7 @@ export async function eraseFlagged(deps: Deps & { log: Log }): Promise<void> {
       const rowErrors = await inBatches((limit) => deps.erasures.blankRowErrors(importId, limit))
       await deps.erasures.blankWords(importId)
       await deps.erasures.recordErased(importId)
-      deps.log.info({ importId, files, rowErrors }, 'erased an import’s rows, for a contact to be forgotten')
+      deps.log.info({ importId, files, rowErrors }, 'erased an import’s rows')
     } catch (error) {
       deps.log.warn({ err: error, importId }, 'an import could not be erased; it is tried again')
     }

@@ -28,6 +28,7 @@ export function createErasureStore(prisma: Database) {
      * the transaction that records why.
      */
     async forgetContacts(portalIds: string[], tx: Transaction): Promise<void> {
+      await tx.$executeRaw`UPDATE "Draft" SET "expiresAt" = now() WHERE "portalId" = ANY(${portalIds}) AND "importId" IS NULL`
       // In one order, so that two of these at once cannot wait for each other.
       await tx.$executeRaw`
         UPDATE "Import" SET "eraseAtEnd" = true WHERE "id" IN (
@@ -39,6 +40,18 @@ export function createErasureStore(prisma: Database) {
               OR EXISTS (SELECT 1 FROM "RowError" e WHERE e."importId" = i."id" AND (e."value" IS NOT NULL OR e."message" <> e."code")))
             AND jsonb_path_exists(i."request", ${MAPS_CONTACTS}::jsonpath)
           ORDER BY i."id" FOR UPDATE)`
+    },
+
+    /** Flags up to `limit` imports that ended longer ago than their portals keep files and values. */
+    async flagOverdue(limit: number): Promise<void> {
+      await prisma.$executeRaw`
+        UPDATE "Import" SET "eraseAtEnd" = true WHERE "id" IN (
+          SELECT due."id" FROM "Portal" p CROSS JOIN LATERAL (
+            SELECT i."id" FROM "Import" i
+            WHERE i."portalId" = p."id" AND i."erasedAt" IS NULL AND NOT i."eraseAtEnd"
+              AND i."finishedAt" < now() - p."retentionDays" * interval '1 day'
+            ORDER BY i."finishedAt" LIMIT ${limit}
+          ) due LIMIT ${limit})`
     },
 
     /** Imports that are flagged and have ended. */
@@ -54,7 +67,7 @@ export function createErasureStore(prisma: Database) {
 
     /** Nothing of a flagged import is left to erase. */
     async recordErased(importId: string): Promise<void> {
-      await prisma.import.updateMany({ where: { id: importId, ...HAS_ENDED }, data: { eraseAtEnd: false } })
+      await prisma.import.updateMany({ where: { id: importId, ...HAS_ENDED }, data: { eraseAtEnd: false, erasedAt: new Date() } })
     },
 
     async listFilesOfImport(importId: string): Promise<KeptFile[]> {

@@ -9,10 +9,12 @@ export type FilesInUseStore = ReturnType<typeof createFilesInUseStore>
 /** Which stored files the tables know. */
 export function createFilesInUseStore(prisma: Database) {
   return {
-    /** Those of these that belong to an import. */
+    /** Those of these that belong to an import, or to a draft of one. */
     async findKept(storeKeys: string[]): Promise<Set<string>> {
-      const rows = await prisma.importFile.findMany({ where: { storeKey: { in: storeKeys } }, select: { storeKey: true } })
-      return new Set(rows.flatMap(({ storeKey }) => storeKey ?? []))
+      const rows = await prisma.$queryRaw<{ storeKey: string }[]>`
+        SELECT "storeKey" FROM "ImportFile" WHERE "storeKey" = ANY(${storeKeys})
+        UNION ALL SELECT "storeKey" FROM "Draft" WHERE "storeKey" = ANY(${storeKeys})`
+      return new Set(rows.map(({ storeKey }) => storeKey))
     },
 
     /** Up to `limit` imports that are still to be sent, after this one, with where their files are. */

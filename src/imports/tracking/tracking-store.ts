@@ -197,6 +197,7 @@ export function createTrackingStore(prisma: Database) {
       },
       andThen: (tx: Transaction) => Promise<void>,
     ): Promise<void> {
+      const { CREATED_OBJECTS: created = 0, UPDATED_OBJECTS: updated = 0, ERRORS: failed = 0 } = end.counters
       await prisma.$transaction(async (tx) => {
         const own = await tx.$executeRaw`
           WITH own AS (
@@ -204,9 +205,16 @@ export function createTrackingStore(prisma: Database) {
               "problem" = CASE WHEN "state" = 'needs_review' THEN "problem" ELSE ${end.problem && JSON.stringify(end.problem)}::jsonb END,
               "pollAt" = NULL, "finishedAt" = now(), "updatedAt" = now()
             WHERE "id" = ${id} AND ("state" IN ('submitted', 'processing') OR ("state" = 'needs_review' AND "pollAt" IS NOT NULL))
-            RETURNING "id", "state"
+            RETURNING "id", "state", "portalId", "partnerId"
           ), event AS (
             INSERT INTO "ImportEvent" ("importId", "type") SELECT "id", "state" FROM own
+          ), day AS (
+            INSERT INTO "ImportDay" AS d ("portalId", "partnerId", "day", "imports", "created", "updated", "failed")
+            SELECT "portalId", "partnerId", (now() AT TIME ZONE 'UTC')::date, 1, ${created}, ${updated}, ${failed}
+            FROM own WHERE "partnerId" IS NOT NULL
+            ON CONFLICT ("portalId", "day", "partnerId") DO UPDATE SET
+              "imports" = d."imports" + 1, "created" = d."created" + excluded."created",
+              "updated" = d."updated" + excluded."updated", "failed" = d."failed" + excluded."failed"
           )
           UPDATE "ImportPart" part SET "state" = ${end.hubspotState}, "counters" = ${JSON.stringify(end.counters)}::jsonb
           FROM own WHERE part."id" = ${partId}`

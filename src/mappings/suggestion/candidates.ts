@@ -34,17 +34,28 @@ const CONTRADICTED = 0.6
 const CONTRADICTED_HARD = 0.4
 
 /** HubSpot's own identifiers, whatever `hasUniqueValue` says of them. */
+/** HubSpot's own number of a record. */
+export const RECORD_ID = 'hs_object_id'
 const ALTERNATE_IDS: Record<string, string> = { '0-1': 'email', '0-2': 'domain' }
 
 /** Whether a column of this property can say which record a row is about. */
 export function isIdentifier(objectTypeId: string, { name, hasUniqueValue }: Property): boolean {
-  return name === 'hs_object_id' || hasUniqueValue || name === ALTERNATE_IDS[objectTypeId]
+  return name === RECORD_ID || hasUniqueValue || name === ALTERNATE_IDS[objectTypeId]
+}
+
+/** Of properties that identify a record, the one by which HubSpot is to find it. */
+export function leadingIdentifier(identifiers: readonly Property[]): Property | undefined {
+  return (
+    identifiers.find(({ name }) => name === RECORD_ID) ??
+    identifiers.find(({ hasUniqueValue }) => !hasUniqueValue) ??
+    identifiers[0]
+  )
 }
 
 /** Reads the columns as being about one kind of object, and gives each property to the column that it suits best. */
 export function readColumns(objectTypeId: string, properties: readonly Property[], columns: readonly Column[]): ReadColumn[] {
   const names = createNames(objectTypeId, properties)
-  const recordId = properties.find(({ name, archived }) => name === 'hs_object_id' && !archived)
+  const recordId = properties.find(({ name, archived }) => name === RECORD_ID && !archived)
   const read = createHeaderReader(objectTypeId, names)
 
   const all = columns.map((column) => {

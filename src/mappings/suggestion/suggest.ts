@@ -1,5 +1,5 @@
 import type { Property } from '../../hubspot/answers.js'
-import { type Candidate, isIdentifier, type ReadColumn, readColumns } from './candidates.js'
+import { type Candidate, isIdentifier, leadingIdentifier, RECORD_ID, type ReadColumn, readColumns } from './candidates.js'
 import { cellsOf } from './cells.js'
 import { type DateFormat, dateFormatOf } from './date-format.js'
 import { wordsOf } from './normalise.js'
@@ -127,8 +127,9 @@ function toRead(id: string, columns: ReadColumn[]): Read {
 
 function describe({ id, columns }: Read, isObjectTypeConfident: boolean): SuggestedColumn[] {
   const ids = columns.flatMap(({ chosen }) => (chosen && isIdentifier(id, chosen.target.property) ? [chosen] : []))
-  const recordId = ids.find(({ source }) => source === 'record id')
-  const leading = recordId ?? ids.find(({ target }) => !target.property.hasUniqueValue) ?? ids[0]
+  const leadingProperty = leadingIdentifier(ids.map(({ target }) => target.property))
+  const leading = ids.find(({ target }) => target.property === leadingProperty)
+  const recordId = leadingProperty?.name === RECORD_ID
   const holders = new Map(
     columns.flatMap(({ header, chosen }) => (chosen ? [[chosen.target.property.name, header] as const] : [])),
   )

@@ -1,0 +1,120 @@
+import { type Database, Prisma } from '../db/prisma.js'
+import { type Import, readImports } from './import-store.js'
+import type { ImportState } from './schema.js'
+
+/** What somebody looks for among a portal's imports. */
+export type Search = {
+  /** Words that names begin with; or an import's id, ours or HubSpot's. */
+  text?: string | undefined
+  state?: ImportState | undefined
+  partnerId?: string | undefined
+  objectType?: string | undefined
+  /** Days in UTC, both included. */
+  from?: string | undefined
+  to?: string | undefined
+  /** The last import of the page before. */
+  after?: string | undefined
+  limit: number
+}
+
+export type ImportEvent = { type: string; detail: Record<string, unknown>; at: Date }
+
+/** What a portal's imports came to on a day in UTC. */
+export type DayCount = { day: Date; created: number; updated: number; failed: number }
+
+const RUNNING = ['accepted', 'submitting', 'submitted', 'processing', 'held', 'ambiguous', 'split']
+const ATTENTION_DAYS = 7
+
+export type HistoryStore = ReturnType<typeof createHistoryStore>
+
+/** A portal's imports as its admin looks at them: all of them, whoever sent them. */
+export function createHistoryStore(prisma: Database) {
+  async function readByIds(ids: { id: string }[]): Promise<Import[]> {
+    if (ids.length === 0) return []
+    return readImports(prisma, { where: { id: { in: ids.map(({ id }) => id) } } })
+  }
+
+  return {
+    /** Newest first. */
+    async search(portalId: string, { text, state, partnerId, objectType, from, to, after, limit }: Search) {
+      const filters = [
+        state && Prisma.sql`(i."state" = ${state} OR i."splitState" = ${state})`,
+        partnerId && Prisma.sql`i."partnerId" = ${partnerId}`,
+        objectType && Prisma.sql`i."objectTypes" @> ARRAY[${objectType}]`,
+        from && Prisma.sql`i."createdAt" >= ${from}::date::timestamp AT TIME ZONE 'UTC'`,
+        to && Prisma.sql`i."createdAt" < (${to}::date + 1)::timestamp AT TIME ZONE 'UTC'`,
+        after && Prisma.sql`i."id" < ${after}`,
+        text && matches(text),
+      ].filter((filter) => filter instanceof Prisma.Sql)
+      const found = await prisma.$queryRaw<{ id: string }[]>`
+        SELECT i."id" FROM "Import" i
+        WHERE ${Prisma.join([Prisma.sql`i."portalId" = ${portalId} AND i."wholeId" IS NULL`, ...filters], ' AND ')}
+        ORDER BY i."id" DESC LIMIT ${limit + 1}`
+      return { imports: await readByIds(found.slice(0, limit)), hasMore: found.length > limit }
+    },
+
+    /** One of the portal's imports. */
+    async find(portalId: string, id: string): Promise<Import | undefined> {
+      const [found] = await readImports(prisma, { where: { id, portalId, wholeId: null } })
+      return found
+    },
+
+    /** Those that have not ended, newest first. */
+    async listRunning(portalId: string, limit: number): Promise<Import[]> {
+      return readByIds(
+        await prisma.$queryRaw<{ id: string }[]>`
+          SELECT "id" FROM "Import" WHERE "portalId" = ${portalId} AND "wholeId" IS NULL AND "state" = ANY(${RUNNING})
+          ORDER BY "id" DESC LIMIT ${limit}`,
+      )
+    },
+
+    /** How many imports of the last week failed, and how many need a person. */
+    async countAttention(portalId: string): Promise<{ failed: number; needsReview: number }> {
+      const [counts] = await prisma.$queryRaw<{ failed: number; needsReview: number }[]>`
+        SELECT count(*) FILTER (WHERE "state" = 'failed')::int AS failed,
+               count(*) FILTER (WHERE "state" = 'needs_review')::int AS "needsReview"
+        FROM "Import" WHERE "portalId" = ${portalId} AND "wholeId" IS NULL AND "state" IN ('failed', 'needs_review')
+          AND "createdAt" > now() - ${ATTENTION_DAYS} * interval '1 day'`
+      return counts ?? { failed: 0, needsReview: 0 }
+    },
+
+    /** What happened to an import, in order; of one that was split, to all of its parts. */
+    async listEvents(id: string, limit: number): Promise<ImportEvent[]> {
+      const rows = await prisma.importEvent.findMany({
+        where: { OR: [{ importId: id }, { import: { wholeId: id } }] },
+        orderBy: { id: 'asc' },
+        take: limit,
+      })
+      return rows.map(({ type, detail, at }) => ({ type, detail: detail as Record<string, unknown>, at }))
+    },
+
+    /** The last days on which imports of the portal ended, of one partner or of all. */
+    async listDays(portalId: string, days: number, partnerId?: string): Promise<DayCount[]> {
+      return prisma.$queryRaw<DayCount[]>`
+        SELECT "day", sum("created")::float8 AS created, sum("updated")::float8 AS updated, sum("failed")::float8 AS failed
+        FROM "ImportDay" WHERE "portalId" = ${portalId} AND "partnerId" = coalesce(${partnerId ?? null}, "partnerId")
+          AND "day" > (now() AT TIME ZONE 'UTC')::date - ${days}::int
+        GROUP BY "day" ORDER BY "day"`
+    },
+
+    /** A text that is another one as soon as anything of the portal's imports has changed. */
+    async readChange(portalId: string): Promise<string> {
+      const [row] = await prisma.$queryRaw<{ change: string }[]>`
+        SELECT concat_ws(' ', count(*), max("updatedAt"),
+          (SELECT max("finishedAt") FROM "Import" WHERE "portalId" = ${portalId} AND "finishedAt" IS NOT NULL)) AS change
+        FROM "Import" WHERE "portalId" = ${portalId} AND "state" = ANY(${RUNNING})`
+      return row?.change ?? ''
+    },
+  }
+}
+
+function matches(text: string): Prisma.Sql {
+  if (/^imp_[0-9a-f]{32}$/.test(text)) return Prisma.sql`i."id" = ${text}`
+  const words = text.match(/[\p{L}\p{N}]+/gu) ?? []
+  if (words.length === 0) return Prisma.sql`false`
+  const byWords = Prisma.sql`to_tsvector('simple', i."name") @@ to_tsquery('simple', ${words.map((word) => `${word}:*`).join(' & ')})`
+  if (!/^\d{1,19}$/.test(text)) return byWords
+  return Prisma.sql`(${byWords} OR EXISTS (
+    SELECT 1 FROM "ImportPart" p JOIN "Import" own ON own."id" = p."importId"
+    WHERE p."hubspotImportId" = ${text} AND coalesce(own."wholeId", own."id") = i."id"))`
+}
