@@ -17,7 +17,7 @@ import { publicRoutes } from './settings/public/routes.js'
 import { settingsRoutes } from './settings/routes.js'
 import { ERROR } from './words/error.js'
 import { languageOf } from './words/language.js'
-import { PROBLEM_WORDS } from './words/problems.js'
+import { explainProblem } from './words/problems.js'
 
 const ASSETS = fileURLToPath(new URL('../views/assets', import.meta.url))
 
@@ -91,7 +91,7 @@ function problems({ config, log, render }: Basics) {
     log,
     publicUrl: config.publicUrl,
     sendErrorPage: (req, res, model) =>
-      sendPage(render, req, res, 'error', ERROR, { ...model, words: PROBLEM_WORDS[model.code][languageOf(req)] }),
+      sendPage(render, req, res, 'error', ERROR, { ...model, words: explainProblem(model.code, languageOf(req)) }),
     isOutage,
   })
 }

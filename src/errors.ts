@@ -99,6 +99,7 @@ export const PROBLEMS = {
   oauth_misconfigured: { status: 502, title: 'HubSpot refuses our credentials', retryable: true },
   sign_in_required: { status: 401, title: 'Please sign in', retryable: false },
   edited_meanwhile: { status: 409, title: 'Somebody else has changed this meanwhile', retryable: false },
+  ticket_invalid: { status: 403, title: 'This link is not valid', retryable: false },
   form_forged: { status: 403, title: 'This form did not come from our page', retryable: false },
   // HubSpot, on the way of an import
   token_refused: { status: 502, title: 'HubSpot refuses the access token', retryable: true },
@@ -123,6 +124,10 @@ export const PROBLEMS = {
 } as const satisfies Record<string, Problem>
 
 export type ProblemCode = keyof typeof PROBLEMS
+
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(PROBLEMS, text)
+}
 
 /** Where in a request something is wrong: `pointer` is a JSON pointer into the importRequest, or a parameter's name. */
 export type FieldError = { pointer?: string; file?: string; row?: number; column?: string; detail: string }

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { Router } from 'express'
 import { z } from 'zod'
 import { newId } from '../../db/ids.js'
-import { AppError, type ProblemCode } from '../../errors.js'
+import { AppError, isProblemCode } from '../../errors.js'
 import { onlyMethods } from '../../http/problem.js'
 import { stopImport } from '../../imports/cancel.js'
 import { ROWS_AT_ONCE, readFirstFailedRows, writeCorrectedRows } from '../../imports/corrections/corrected-rows.js'
@@ -18,7 +18,7 @@ import { IMPORT_STATES } from '../../imports/schema.js'
 import type { TurnStore } from '../../imports/submission/turn-store.js'
 import type { PortalPartnerStore } from '../../partners/portal-partner-store.js'
 import { OBJECTS } from '../../words/objects.js'
-import { PROBLEM_WORDS } from '../../words/problems.js'
+import { explainProblem } from '../../words/problems.js'
 import { explainCode } from '../../words/row-errors.js'
 import { STATES } from '../../words/states.js'
 import { adminOf, fileForm } from '../file-form.js'
@@ -131,7 +131,7 @@ export function importHistoryRoutes(deps: Deps, pages: Pages): Router {
         made,
         shown,
         sender: names.get(made.partnerId ?? '') ?? words.thisPage,
-        problem: made.problem && explainProblem(made.problem, visit),
+        problem: made.problem && describeProblem(made.problem, visit),
         queue: place && words.queueAt(formats.number(place.position), formats.instant(place.estimatedStartAt)),
         hubspotUrl: hubSpotUrl(visit, made),
         rowErrors: explained.filter(({ origin }) => origin === 'hubspot'),
@@ -267,9 +267,10 @@ function explainRow({ errors }: FailedRow, header: string[], { language }: Visit
   }
 }
 
-function explainProblem({ code, detail, correlationId }: NonNullable<Import['problem']>, { language }: Visit) {
-  const words = Object.hasOwn(PROBLEM_WORDS, code) ? PROBLEM_WORDS[code as ProblemCode][language] : undefined
-  return { code, detail, correlationId, title: words?.title ?? code, cause: words?.cause ?? '', fix: words?.fix ?? '' }
+function describeProblem(problem: NonNullable<Import['problem']>, { language }: Visit) {
+  const { code } = problem
+  const words = isProblemCode(code) ? explainProblem(code, language) : { title: code, cause: '', fix: '' }
+  return { ...problem, ...words }
 }
 
 function describeEvent({ type, detail }: ImportEvent, { language }: Visit): string {

@@ -1,12 +1,12 @@
 import { type Request, type Response, Router } from 'express'
 import type { Config } from '../../config.js'
-import { AppError, PROBLEMS, type ProblemCode } from '../../errors.js'
+import { AppError, isProblemCode, PROBLEMS } from '../../errors.js'
 import { sendPage } from '../../http/page.js'
 import { onlyMethods } from '../../http/problem.js'
 import type { Render } from '../../http/views.js'
 import { PortalId } from '../../portals/portal-store.js'
 import { languageOf } from '../../words/language.js'
-import { PROBLEM_WORDS } from '../../words/problems.js'
+import { explainProblem } from '../../words/problems.js'
 import { explainScope } from '../scope-words.js'
 import { HOME, PROBLEM_PAGE, PROSE, SIGN_IN } from './words.js'
 
@@ -42,9 +42,9 @@ export function publicRoutes({ config, render }: Deps): Router {
     })
   router.get('/problems/:code', (req, res) => {
     const { code } = req.params
-    if (!Object.hasOwn(PROBLEMS, code)) throw new AppError('not_found')
-    const words = PROBLEM_WORDS[code as ProblemCode][languageOf(req)]
-    sendPage(render, req, res, 'public/problem', PROBLEM_PAGE, { code, words, ...PROBLEMS[code as ProblemCode] })
+    if (!isProblemCode(code)) throw new AppError('not_found')
+    const words = explainProblem(code, languageOf(req))
+    sendPage(render, req, res, 'public/problem', PROBLEM_PAGE, { code, words, ...PROBLEMS[code] })
   })
   router.all(['/', '/sign-in', '/problems/:code', ...PROSE_PAGES.map((page) => `/${page}`)], onlyMethods('GET', 'HEAD'))
   return router
