@@ -13,6 +13,7 @@ import { noticeRoutes } from './notices/routes.js'
 import { oauthRoutes } from './oauth/routes.js'
 import { refuseExposedKey } from './partners/require-partner.js'
 import { partnerRoutes } from './partners/routes.js'
+import { operatorRoutes } from './settings/operator/routes.js'
 import { publicRoutes } from './settings/public/routes.js'
 import { settingsRoutes } from './settings/routes.js'
 import { ERROR } from './words/error.js'
@@ -48,6 +49,7 @@ export function createApp(deps: Deps): Express {
     app.use(publicRoutes(deps))
     app.use(oauthRoutes(deps))
     app.use(settingsRoutes(deps))
+    app.use(operatorRoutes(deps))
     app.use(noticeRoutes(deps))
     app.use(partnerRoutes(deps))
     app.use(mappingRoutes(deps))

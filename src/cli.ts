@@ -25,6 +25,7 @@ const USAGE = `Usage: npm run -s importal -- <command>
   keys list                                all keys, without their secrets
   keys revoke KEY_ID                       refuse a key from now on
   partners list                            partners and their portals
+  operator link                            a link that signs your browser in to /operator, once
   portals list                             connected HubSpot accounts
   portals check PORTAL                     try every permission that an account granted
   portals disconnect PORTAL                uninstall there, and delete what is kept of it; prints a receipt
@@ -83,6 +84,10 @@ const COMMANDS: Record<string, Command> = {
     return (await partners.revokeKey(keyId)) ? { keyId, revoked: true } : fail(`There is no key ${keyId} in force.`)
   },
   'partners list': async ({ partners }) => partners.listPartners(),
+  'operator link': async ({ operatorSessions, config }) => {
+    const ticket = await operatorSessions.issueTicket()
+    return { link: `${config.publicUrl}/operator/enter?ticket=${ticket.reveal()}`, goodFor: '10 minutes, once' }
+  },
   'portals list': async ({ portals }) => portals.list(),
   'portals check': async (deps, _options, portalId) => {
     if (portalId === undefined) return fail('portals check needs the id of a portal: see portals list.')

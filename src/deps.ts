@@ -37,7 +37,9 @@ import { createAccessToken } from './portals/access-token.js'
 import { createAlarmStore } from './portals/alarm-store.js'
 import { createAuditStore } from './portals/audit-store.js'
 import { createCallBudget } from './portals/call-budget.js'
+import { createCallTally } from './portals/call-tally.js'
 import { createDataKeyStore } from './portals/data-key-store.js'
+import { createOperatorSessions } from './portals/operator-session.js'
 import { createPortalStore } from './portals/portal-store.js'
 import { createPropertyCache } from './portals/property-cache.js'
 import { createSeal } from './portals/seal.js'
@@ -76,13 +78,14 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     render: createViews(),
   }
   const stores = openStores(shared, forRequests)
+  const jobStores = openStores(shared, forJobs)
   let isDraining = false
 
   return {
     ...shared,
     ...stores,
     properties: createPropertyCache({ ...shared, ...stores }),
-    forJobs: { ...shared, ...openStores(shared, forJobs) },
+    forJobs: { ...shared, ...jobStores },
 
     /** From now on this process is not ready for anything new. */
     drain(): void {
@@ -107,12 +110,13 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
 
     async close(): Promise<void> {
       await shared.queue.stop(QUEUE_GRACE_MS)
+      await Promise.allSettled([stores.callTally.flush(), jobStores.callTally.flush()])
       await Promise.all([forRequests.$disconnect(), forJobs.$disconnect()])
     },
   }
 }
 
-type Shared = Omit<Parameters<typeof createAccessToken>[0], 'portals' | 'tokens' | 'callBudget'> & {
+type Shared = Omit<Parameters<typeof createAccessToken>[0], 'portals' | 'tokens' | 'callBudget' | 'callTally'> & {
   config: Config
   files: FileStore
 }
@@ -123,13 +127,16 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
   const seal = createSeal(config.encryptionKeys, config.hubspot.clientId)
   const tokens = createTokenStore(prisma, seal)
   const callBudget = createCallBudget(prisma)
+  const callTally = createCallTally(prisma, log)
+  const cookies = createSignedCookies(config)
   return {
     portals,
     tokens,
     callBudget,
+    callTally,
     dataKeys: createDataKeyStore(prisma, seal),
     audit: createAuditStore(prisma),
-    accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }),
+    accessToken: createAccessToken({ portals, tokens, alarms, callBudget, callTally, oauth, metrics, log }),
     partners: createPartnerStore(prisma),
     portalPartners: createPortalPartnerStore(prisma),
     templates: createTemplateStore(prisma),
@@ -150,7 +157,8 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     notices: createNoticeStore(prisma),
     journalPosition: createJournalStore(prisma),
     states: createOAuthStates(prisma),
-    sessions: createSessions(prisma, createSignedCookies(config)),
+    sessions: createSessions(prisma, cookies),
+    operatorSessions: createOperatorSessions(prisma, cookies),
     sweepFiles: createFileSweep({ files, filesInUse: createFilesInUseStore(prisma), log }),
     sharedFolder: createSharedFolder(prisma),
   }

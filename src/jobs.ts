@@ -59,6 +59,7 @@ export async function sweep(deps: JobDeps): Promise<void> {
     erasures: () => eraseFlagged(deps),
     states: () => deps.states.sweep(),
     sessions: () => deps.sessions.sweep(),
+    'operator sessions': () => deps.operatorSessions.sweep(),
     'idempotency keys': () => deps.idempotency.sweep(),
     notices: () => deps.notices.sweep(),
     drafts: () => sweepDrafts(deps),

@@ -6,6 +6,7 @@ import { createMetrics } from '../src/metrics.js'
 import { createAccessToken } from '../src/portals/access-token.js'
 import { createAlarmStore } from '../src/portals/alarm-store.js'
 import { createCallBudget } from '../src/portals/call-budget.js'
+import { createCallTally } from '../src/portals/call-tally.js'
 import { createPortalStore } from '../src/portals/portal-store.js'
 import { createSeal } from '../src/portals/seal.js'
 import { createTokenStore } from '../src/portals/token-store.js'
@@ -23,8 +24,9 @@ function anotherProcess(app: TestApp) {
   const alarms = createAlarmStore(prisma)
   const oauth = createOAuth(app.config)
   const callBudget = createCallBudget(prisma)
+  const callTally = createCallTally(prisma, silent)
   const metrics = createMetrics()
-  const accessToken = createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log: silent })
+  const accessToken = createAccessToken({ portals, tokens, alarms, callBudget, callTally, oauth, metrics, log: silent })
   return { accessToken, tokens, close: () => prisma.$disconnect() }
 }
 

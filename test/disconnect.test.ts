@@ -436,14 +436,14 @@ describe('a disconnection of a connection that was replaced meanwhile', () => {
       const app = await testApp()
       const former = openBrowser(app)
       await former.install()
-      const page = await former.go('/settings/disconnect')
-      await former.post('/settings/disconnect', page)
+      const page = await former.go(`/settings/${PORTAL}/disconnect`)
+      await former.post(`/settings/${PORTAL}/disconnect`, page)
       await untilErased(app)
 
       await openBrowser(app).install()
 
-      expect((await former.go('/settings')).status).toBe(401)
-      expect((await former.post('/settings/disconnect', page)).status).toBe(403)
+      expect((await former.go('/settings')).location).toBe('/sign-in')
+      expect((await former.post(`/settings/${PORTAL}/disconnect`, page)).status).toBe(403)
       expect((await portalRow(app))?.status).toBe('connected')
     },
     SLOW_MS,
@@ -537,7 +537,7 @@ describe('a disconnection whose process is killed', () => {
   )
 })
 
-describe('GET and POST /settings/disconnect', () => {
+describe('GET and POST /settings/:portalId/disconnect', () => {
   it(
     'shows what will happen, disconnects at the press of the button, and shows the receipt',
     async () => {
@@ -549,15 +549,15 @@ describe('GET and POST /settings/disconnect', () => {
       const another = openBrowser(app)
       await another.install()
 
-      const page = await browser.go('/settings/disconnect')
-      const done = await browser.post('/settings/disconnect', page)
+      const page = await browser.go(`/settings/${PORTAL}/disconnect`)
+      const done = await browser.post(`/settings/${PORTAL}/disconnect`, page)
       const receipt = await browser.go(done.location)
 
       expect(page.text).toContain('This cannot be undone')
-      expect([done.status, done.location]).toEqual([303, '/settings'])
+      expect([done.status, done.location]).toEqual([303, `/settings/${PORTAL}`])
       expect(receipt.text).toContain('<h1>This account is disconnected</h1>')
       expect(receipt.text).toContain('Importal was uninstalled there')
-      expect((await another.go('/settings')).status).toBe(401)
+      expect((await another.go('/settings')).location).toBe('/sign-in')
       const begun = await app.deps.audit.findNewest(PORTAL, 'portal_disconnected')
       expect(begun).toMatchObject({ actor: 'admin', detail: { grantsEnded: 1 } })
     },
@@ -568,18 +568,18 @@ describe('GET and POST /settings/disconnect', () => {
     const app = await testApp({ work: false })
     const browser = openBrowser(app)
     await browser.install()
-    const page = await browser.go('/settings/disconnect')
+    const page = await browser.go(`/settings/${PORTAL}/disconnect`)
 
     const answers = [
-      await browser.go('/settings/disconnect', { method: 'POST', body: new URLSearchParams() }),
-      await browser.post('/settings/disconnect', page, { 'sec-fetch-site': 'cross-site' }),
-      await browser.post('/settings/disconnect', page, { origin: 'https://evil.example' }),
-      await openBrowser(app).post('/settings/disconnect', page),
+      await browser.go(`/settings/${PORTAL}/disconnect`, { method: 'POST', body: new URLSearchParams() }),
+      await browser.post(`/settings/${PORTAL}/disconnect`, page, { 'sec-fetch-site': 'cross-site' }),
+      await browser.post(`/settings/${PORTAL}/disconnect`, page, { origin: 'https://evil.example' }),
+      await openBrowser(app).post(`/settings/${PORTAL}/disconnect`, page),
     ]
 
     expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403])
-    expect((await openBrowser(app).go('/settings/disconnect')).status).toBe(401)
-    expect((await browser.go('/settings/disconnect', { method: 'PUT' })).status).toBe(405)
+    expect((await openBrowser(app).go(`/settings/${PORTAL}/disconnect`)).location).toBe(`/sign-in?portalId=${PORTAL}`)
+    expect((await browser.go(`/settings/${PORTAL}/disconnect`, { method: 'PUT' })).status).toBe(405)
     expect(await portalRow(app)).toMatchObject({ status: 'connected' })
   })
 })

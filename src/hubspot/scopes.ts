@@ -44,6 +44,20 @@ export const SCOPES = {
   },
 } as const satisfies Record<string, ScopeUse>
 
+export type Scope = keyof typeof SCOPES
+
+const OBJECT_SCOPES: Record<string, Scope> = {
+  '0-1': 'crm.schemas.contacts.read',
+  '0-2': 'crm.schemas.companies.read',
+  '0-3': 'crm.schemas.deals.read',
+  '0-5': 'tickets',
+}
+
+/** The permission to see which properties an object type has. */
+export function scopeOfObject(objectTypeId: string): Scope {
+  return OBJECT_SCOPES[objectTypeId] ?? 'crm.schemas.custom.read'
+}
+
 /** What a scope is for, or undefined when no call needs it. */
 export function findScopeUse(scope: string): ScopeUse | undefined {
   return Object.hasOwn(SCOPES, scope) ? SCOPES[scope as keyof typeof SCOPES] : undefined

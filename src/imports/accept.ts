@@ -77,16 +77,16 @@ export async function acceptImport(deps: Deps, { sender, idempotency, alongside,
       return await replay(deps, { portalId, partnerId, files, fingerprint }, idempotency.used)
     const key = idempotency && { ...idempotency, fingerprint }
     const { replaced, ...checked } = await preflight(deps, { ...asked, portalId, options })
-    stored.push(...keysOf(checked))
+    stored.push(...madeOf(upload, checked))
     refuseWrongCells(checked, options)
     // An upload may have taken hours: what it stored first is not to be taken for a leftover just now.
     await Promise.all(keysOf(checked).map((storeKey) => deps.files.touch(storeKey)))
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
     const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
-      deps.imports.create({ ...checked, id, portalId, partnerId, sender, key, correctionOf: correctionOf?.id }, async (tx) => {
-        await alongside?.(id, tx)
-        await enqueueIn(tx)
-      }),
+      deps.imports.create(
+        { ...checked, id, portalId, partnerId, sender, key, correctionOf: correctionOf?.id, alongside: alongside && ((tx) => alongside(id, tx)) },
+        enqueueIn,
+      ),
     )
     await Promise.all(replaced.map((storeKey) => deps.files.remove(storeKey)))
     return { made, isReplayed: false }
@@ -103,6 +103,12 @@ function keysOf({ files, pieces }: Pick<Checked, 'files' | 'pieces'>): string[] 
   return [...files, ...pieces.map(({ file }) => file)].flatMap(({ storeKey }) => storeKey ?? [])
 }
 
+/** What was stored on the way, and goes with what it was for: not the files themselves where somebody keeps them. */
+function madeOf({ files, areFilesKept }: Upload, checked: Checked | Omit<Checked, 'replaced'>): string[] {
+  const kept = areFilesKept ? files.map(({ storeKey }) => storeKey) : []
+  return keysOf(checked).filter((storeKey) => !kept.includes(storeKey))
+}
+
 /** What would become of an upload, and what is wrong with it; nothing of it is kept. `problem`: why it would be refused. */
 export type Report = { problem: AppError | undefined; checked: Omit<Checked, 'replaced'> | undefined }
 
@@ -116,7 +122,7 @@ export async function validateUpload(deps: ReadDeps, upload: Upload): Promise<Re
   try {
     const { portalId, options } = upload
     const checked = await preflight(deps, { ...(await readUpload(deps, upload)), portalId, options })
-    stored.push(...keysOf(checked))
+    stored.push(...madeOf(upload, checked))
     return { problem: refusalOf(checked, options), checked }
   } catch (error) {
     if (error instanceof AppError && ABOUT_FILES.includes(PROBLEMS[error.code].status))

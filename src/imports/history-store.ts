@@ -19,11 +19,22 @@ export type Search = {
 
 export type ImportEvent = { type: string; detail: Record<string, unknown>; at: Date }
 
+/** How a portal stands, as the operator sees it. */
+export type PortalActivity = {
+  id: string
+  hubDomain: string | null
+  status: string
+  lastImportAt: Date | null
+  waiting: number
+  running: number
+}
+
 /** What a portal's imports came to on a day in UTC. */
 export type DayCount = { day: Date; created: number; updated: number; failed: number }
 
 const RUNNING = ['accepted', 'submitting', 'submitted', 'processing', 'held', 'ambiguous', 'split']
 const ATTENTION_DAYS = 7
+const MAX_PORTALS = 1_000
 
 export type HistoryStore = ReturnType<typeof createHistoryStore>
 
@@ -95,6 +106,18 @@ export function createHistoryStore(prisma: Database) {
         FROM "ImportDay" WHERE "portalId" = ${portalId} AND "partnerId" = coalesce(${partnerId ?? null}, "partnerId")
           AND "day" > (now() AT TIME ZONE 'UTC')::date - ${days}::int
         GROUP BY "day" ORDER BY "day"`
+    },
+
+    /** All portals, for the operator: those with the newest import first. */
+    async listPortals(): Promise<PortalActivity[]> {
+      return prisma.$queryRaw<PortalActivity[]>`
+        SELECT p."id", p."hubDomain", p."status", last."createdAt" AS "lastImportAt",
+          (SELECT count(*)::int FROM "Import" i WHERE i."portalId" = p."id" AND i."state" IN ('accepted', 'held')) AS waiting,
+          (SELECT count(*)::int FROM "Import" i WHERE i."portalId" = p."id"
+             AND i."state" IN ('submitting', 'submitted', 'processing', 'ambiguous')) AS running
+        FROM "Portal" p LEFT JOIN LATERAL (
+          SELECT i."createdAt" FROM "Import" i WHERE i."portalId" = p."id" AND i."wholeId" IS NULL ORDER BY i."id" DESC LIMIT 1) last ON true
+        ORDER BY last."createdAt" DESC NULLS LAST, p."id" LIMIT ${MAX_PORTALS}`
     },
 
     /** A text that is another one as soon as anything of the portal's imports has changed. */

@@ -76,6 +76,8 @@ export type NewImport = {
   /** The file in parts, where HubSpot would not take it whole. */
   pieces: NewPiece[]
   correctionOf?: string | undefined
+  /** What belongs to its making, and goes first: a failure makes none. */
+  alongside?: ((tx: Transaction) => Promise<void>) | undefined
   /** The sender's key for it, and what the key stands for. */
   key: { claim: KeyClaim; fingerprint: Buffer } | undefined
 }
@@ -146,6 +148,7 @@ export function createImportStore(prisma: Database) {
       const part = newId('par')
       const contentHash = contentHashOf(files)
       return prisma.$transaction(async (tx) => {
+        await input.alongside?.(tx)
         // An upload may take an hour: what let it in is looked at again, and held until the import is there. A portal that is
         // parked meanwhile parks it too.
         const [portal] = await tx.$queryRaw<

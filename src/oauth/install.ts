@@ -6,6 +6,7 @@ import { resumeImports } from '../imports/submission/advance.js'
 import type { TurnStore } from '../imports/submission/turn-store.js'
 import type { Log } from '../log.js'
 import type { AlarmStore } from '../portals/alarm-store.js'
+import type { CallTally } from '../portals/call-tally.js'
 import { tellOperator } from '../portals/tell-operator.js'
 import type { TokenStore } from '../portals/token-store.js'
 import type { Queue } from '../queue/queue.js'
@@ -19,6 +20,7 @@ type Deps = {
   alarms: Pick<AlarmStore, 'raise' | 'end'>
   turns: Pick<TurnStore, 'releaseReady'>
   queue: Pick<Queue, 'enqueue'>
+  callTally: Pick<CallTally, 'add'>
   log: Log
 }
 
@@ -77,6 +79,7 @@ export async function completeInstall(deps: Deps, { code, actor, wantedPortalId 
     .end('credentials_refused')
     .catch((error: unknown) => deps.log.warn({ err: error, portalId }, 'an alarm could not be ended'))
   await resumeImports(deps, portalId)
+  deps.callTally.add(portalId, 'oauth', account !== undefined)
   deps.log.info({ portalId }, 'portal connected')
   return { portalId, userId: token.userId }
 }

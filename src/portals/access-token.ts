@@ -1,10 +1,12 @@
 import { AppError } from '../errors.js'
 import type { Introspection, OAuth } from '../hubspot/oauth.js'
+import type { Scope } from '../hubspot/scopes.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Secret } from '../secret.js'
 import type { AlarmStore } from './alarm-store.js'
 import type { CallBudget } from './call-budget.js'
+import type { CallTally } from './call-tally.js'
 import type { PortalStore } from './portal-store.js'
 import { tellOperator } from './tell-operator.js'
 import type { NewTokens, TokenPurpose, TokenSet, TokenStore } from './token-store.js'
@@ -30,9 +32,9 @@ export type AccessToken = {
   afterSecondRefusal: (portalId: string, refused: VersionedToken) => Promise<never>
   /**
    * Calls HubSpot with a token, within the portal's budget of calls; once more with a newer one when it is refused with
-   * `token_refused`.
+   * `token_refused`. `scope` is the permission that the call needs.
    */
-  use: <T>(portalId: string, purpose: TokenPurpose, call: (accessToken: Secret) => Promise<T>) => Promise<T>
+  use: <T>(portalId: string, purpose: TokenPurpose, call: (accessToken: Secret) => Promise<T>, scope?: Scope) => Promise<T>
 }
 
 type Deps = {
@@ -40,6 +42,7 @@ type Deps = {
   tokens: Pick<TokenStore, 'read' | 'update'>
   alarms: Pick<AlarmStore, 'raise' | 'end'>
   callBudget: Pick<CallBudget, 'take' | 'pauseFor'>
+  callTally: Pick<CallTally, 'count'>
   oauth: Pick<OAuth, 'refresh' | 'introspect'>
   metrics: Pick<Metrics, 'countRefresh'>
   log: Log
@@ -55,7 +58,7 @@ type Deps = {
  *   (our credentials: nobody is disconnected), `hubspot_unavailable`
  * @see https://developers.hubspot.com/docs/api-reference/latest/authentication/manage-oauth-tokens
  */
-export function createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }: Deps): AccessToken {
+export function createAccessToken({ portals, tokens, alarms, callBudget, callTally, oauth, metrics, log }: Deps): AccessToken {
   const underWay = new Map<string, Promise<TokenSet>>()
 
   /** One at a time per key in this process; everybody waits for the same one. */
@@ -163,7 +166,13 @@ export function createAccessToken({ portals, tokens, alarms, callBudget, oauth, 
     throw new AppError('portal_disconnected', { context: { portalId } })
   }
 
-  const use = async <T>(portalId: string, purpose: TokenPurpose, call: (token: Secret) => Promise<T>): Promise<T> => {
+  const use = async <T>(
+    portalId: string,
+    purpose: TokenPurpose,
+    make: (token: Secret) => Promise<T>,
+    scope: Scope = 'crm.import',
+  ): Promise<T> => {
+    const call = (token: Secret) => callTally.count(portalId, scope, make(token))
     const first = await accessToken(portalId, purpose)
     await callBudget.take(portalId)
     const refused = await call(first.accessToken).catch((error: unknown) => toRefusal(portalId, purpose, error))

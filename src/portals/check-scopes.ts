@@ -1,7 +1,7 @@
 import type { Config } from '../config.js'
 import { AppError, PROBLEMS } from '../errors.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
-import { findScopeUse } from '../hubspot/scopes.js'
+import { findScopeUse, type Scope } from '../hubspot/scopes.js'
 import type { AccessToken } from './access-token.js'
 
 /** Whether the call behind a scope works in a portal; `fix` says what to do when it does not. */
@@ -51,7 +51,7 @@ async function checkScope(
     return { ok: true, purpose: 'Nothing that Importal does', found: 'not needed', fix: `Take ${scope} out of HUBSPOT_SCOPES.` }
   const { purpose, call } = use
   try {
-    await accessToken.use(portalId, 'check', (token) => call(hubspot, token))
+    await accessToken.use(portalId, 'check', (token) => call(hubspot, token), scope as Scope)
     return { ok: true, purpose, found: 'works' }
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'oauth_misconfigured') throw error

@@ -1,5 +1,6 @@
 import type { Property } from '../hubspot/answers.js'
 import type { HubSpot } from '../hubspot/hubspot.js'
+import { scopeOfObject } from '../hubspot/scopes.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from './access-token.js'
 
@@ -28,7 +29,12 @@ export function createPropertyCache({ accessToken, hubspot, log }: Deps, now: ()
 
   async function read(key: string, portalId: string, objectType: string): Promise<void> {
     try {
-      const properties = await accessToken.use(portalId, 'properties', (token) => hubspot.listProperties(token, objectType))
+      const properties = await accessToken.use(
+        portalId,
+        'properties',
+        (token) => hubspot.listProperties(token, objectType),
+        scopeOfObject(objectType),
+      )
       entries.set(key, { properties, readAt: now() })
       failedAt.delete(key)
       for (const oldest of entries.keys()) if (entries.size > MAX_ENTRIES) entries.delete(oldest)

@@ -89,3 +89,16 @@ CREATE TABLE "OperatorSession" (
     CONSTRAINT "OperatorSession_pkey" PRIMARY KEY ("idHash")
 );
 CREATE INDEX "OperatorSession_expiresAt_idx" ON "OperatorSession"("expiresAt");
+
+-- CreateTable
+CREATE TABLE "CallDay" (
+    "portalId" TEXT NOT NULL,
+    "day" DATE NOT NULL,
+    "scope" TEXT NOT NULL,
+    "succeeded" INTEGER NOT NULL,
+    "failed" INTEGER NOT NULL,
+
+    CONSTRAINT "CallDay_pkey" PRIMARY KEY ("portalId","day","scope")
+);
+CREATE INDEX "CallDay_day_idx" ON "CallDay"("day");
+ALTER TABLE "CallDay" ADD CONSTRAINT "CallDay_portalId_fkey" FOREIGN KEY ("portalId") REFERENCES "Portal"("id") ON DELETE CASCADE ON UPDATE CASCADE;

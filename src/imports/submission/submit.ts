@@ -6,6 +6,7 @@ import type { Log } from '../../log.js'
 import type { AccessToken } from '../../portals/access-token.js'
 import type { AlarmStore } from '../../portals/alarm-store.js'
 import type { CallBudget } from '../../portals/call-budget.js'
+import type { CallTally } from '../../portals/call-tally.js'
 import type { PortalStore } from '../../portals/portal-store.js'
 import type { Queue } from '../../queue/queue.js'
 import type { Secret } from '../../secret.js'
@@ -30,6 +31,7 @@ export type SubmitDeps = {
   hubspot: Pick<HubSpot, 'createImport'>
   accessToken: AccessToken
   callBudget: Pick<CallBudget, 'take' | 'pauseFor'>
+  callTally: Pick<CallTally, 'add'>
   portals: Pick<PortalStore, 'pause' | 'recordMissingScopes'>
   alarms: Pick<AlarmStore, 'raise' | 'end'>
   queue: Pick<Queue, 'enqueue'>
@@ -143,14 +145,14 @@ async function keepingClaim<T>({ submissions }: SubmitDeps, claim: Claim, act: (
 }
 
 async function send(
-  { submissions, hubspot, files, callBudget }: SubmitDeps,
+  { submissions, hubspot, files, callBudget, callTally }: SubmitDeps,
   claim: Claim,
   made: StoredImport,
   accessToken: Secret,
   signal: AbortSignal,
 ): Promise<CreateOutcome> {
   await callBudget.take(made.portalId)
-  return hubspot.createImport({
+  const outcome = await hubspot.createImport({
     accessToken,
     importRequest: { ...made.request, name: `${made.name} ${markerOf(made.id)}` },
     files: made.files.map((file) => ({ ...file, read: () => files.read(file.storeKey ?? '') })),
@@ -161,6 +163,8 @@ async function send(
     },
     signal,
   })
+  callTally.add(made.portalId, 'crm.import', outcome.outcome === 'submitted')
+  return outcome
 }
 
 /** What kept us from asking HubSpot at all. */

@@ -137,7 +137,8 @@ export function importFileRoutes(deps: Deps, pages: Pages): Router {
     `${ofDraft}/discard`,
     pages.form(NOTHING, async ({ portal, base, req, res }) => {
       const storeKey = await drafts.discard(portal.id, String(req.params.draftId))
-      if (storeKey !== undefined) await deps.files.remove(storeKey)
+      if (storeKey === undefined) throw new AppError('draft_not_found')
+      await deps.files.remove(storeKey)
       res.redirect(303, `${base}/import`)
     }),
   )

@@ -12,6 +12,7 @@ import { createMetrics } from '../../../src/metrics.js'
 import { createAccessToken, type VersionedToken } from '../../../src/portals/access-token.js'
 import { createAlarmStore } from '../../../src/portals/alarm-store.js'
 import { createCallBudget } from '../../../src/portals/call-budget.js'
+import { createCallTally } from '../../../src/portals/call-tally.js'
 import { createPortalStore } from '../../../src/portals/portal-store.js'
 import { createSeal } from '../../../src/portals/seal.js'
 import { createTokenStore } from '../../../src/portals/token-store.js'
@@ -38,8 +39,9 @@ function open() {
   const log = createLog(config.logLevel)
   const oauth = createOAuth(config)
   const callBudget = createCallBudget(prisma)
+  const callTally = createCallTally(prisma, log)
   const metrics = createMetrics()
-  return { portals, accessToken: createAccessToken({ portals, tokens, alarms, callBudget, oauth, metrics, log }) }
+  return { portals, accessToken: createAccessToken({ portals, tokens, alarms, callBudget, callTally, oauth, metrics, log }) }
 }
 
 async function carryOut({ portalIds, callsEach, spreadMs = 0 }: Order): Promise<Outcome> {

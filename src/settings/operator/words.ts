@@ -1,0 +1,70 @@
+import { inBoth } from '../../words/language.js'
+
+export const ENTER = inBoth({
+  en: {
+    title: 'Operator',
+    heading: 'Operator’s entrance',
+    text: 'This link is good once. Press the button to sign this browser in for eight hours.',
+    button: 'Sign in',
+  },
+  de: {
+    title: 'Betrieb',
+    heading: 'Eingang für den Betreiber',
+    text: 'Dieser Link gilt einmal. Drücken Sie den Knopf, um diesen Browser für acht Stunden anzumelden.',
+    button: 'Anmelden',
+  },
+})
+
+export const OPERATOR = inBoth({
+  en: {
+    title: 'Operator',
+    alarms: 'Alarms',
+    noAlarms: 'No alarm lasts.',
+    since: 'since',
+    readiness: 'Readiness for the marketplace',
+    active: 'Active installs in 30 days',
+    activeText: (count: string) => `${count} of the 3 that a listing needs`,
+    success: 'Calls of HubSpot’s API that succeeded in 30 days',
+    unused: 'Permissions that were not used in 30 days',
+    none: 'None',
+    accounts: 'Accounts',
+    noAccounts: 'No account is connected.',
+    account: 'Account',
+    status: 'Status',
+    statuses: { connected: 'Connected', reconnect: 'Needs to be connected again', disconnected: 'Disconnected' } as Record<
+      string,
+      string
+    >,
+    lastImport: 'Last import',
+    waiting: 'Waiting',
+    running: 'Running',
+    calls: 'Calls that succeeded',
+    never: 'Never',
+    signOut: 'Sign out',
+    metrics: 'More is in the metrics (/metrics) and on the command line (doctor, portals list).',
+  },
+  de: {
+    title: 'Betrieb',
+    alarms: 'Alarme',
+    noAlarms: 'Kein Alarm besteht.',
+    since: 'seit',
+    readiness: 'Bereit für den Marketplace',
+    active: 'Aktive Installationen in 30 Tagen',
+    activeText: (count) => `${count} der 3, die ein Eintrag braucht`,
+    success: 'Erfolgreiche Aufrufe der HubSpot-API in 30 Tagen',
+    unused: 'In 30 Tagen nicht benutzte Berechtigungen',
+    none: 'Keine',
+    accounts: 'Accounts',
+    noAccounts: 'Kein Account ist verbunden.',
+    account: 'Account',
+    status: 'Status',
+    statuses: { connected: 'Verbunden', reconnect: 'Muss erneut verbunden werden', disconnected: 'Getrennt' },
+    lastImport: 'Letzter Import',
+    waiting: 'Wartend',
+    running: 'Laufend',
+    calls: 'Erfolgreiche Aufrufe',
+    never: 'Nie',
+    signOut: 'Abmelden',
+    metrics: 'Mehr steht in den Metriken (/metrics) und auf der Kommandozeile (doctor, portals list).',
+  },
+})
