@@ -1,5 +1,6 @@
 import { runFoundation } from './foundation.js'
 import { runIntake } from './intake.js'
+import { runPages } from './pages.js'
 import { runQueue } from './queue.js'
 import { runTokens } from './tokens.js'
 
@@ -9,6 +10,7 @@ const GROUPS: Record<string, () => Promise<void>> = {
   tokens: runTokens,
   queue: runQueue,
   intake: runIntake,
+  pages: runPages,
 }
 
 const [group = ''] = process.argv.slice(2)

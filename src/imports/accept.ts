@@ -84,7 +84,16 @@ export async function acceptImport(deps: Deps, { sender, idempotency, alongside,
     // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
     const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
       deps.imports.create(
-        { ...checked, id, portalId, partnerId, sender, key, correctionOf: correctionOf?.id, alongside: alongside && ((tx) => alongside(id, tx)) },
+        {
+          ...checked,
+          id,
+          portalId,
+          partnerId,
+          sender,
+          key,
+          correctionOf: correctionOf?.id,
+          alongside: alongside && ((tx) => alongside(id, tx)),
+        },
         enqueueIn,
       ),
     )

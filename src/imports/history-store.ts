@@ -35,6 +35,9 @@ export type DayCount = { day: Date; created: number; updated: number; failed: nu
 const RUNNING = ['accepted', 'submitting', 'submitted', 'processing', 'held', 'ambiguous', 'split']
 const ATTENTION_DAYS = 7
 const MAX_PORTALS = 1_000
+const DAY_MS = 86_400_000
+/** So many are found first and put in order then. */
+const FEW = 2_000
 
 export type HistoryStore = ReturnType<typeof createHistoryStore>
 
@@ -45,17 +48,40 @@ export function createHistoryStore(prisma: Database) {
     return readImports(prisma, { where: { id: { in: ids.map(({ id }) => id) } } })
   }
 
+  /** What a text finds: few imports are named, and of very many each is looked at when its turn comes. */
+  async function matches(portalId: string, text: string): Promise<Prisma.Sql> {
+    if (/^imp_[0-9a-f]{32}$/.test(text)) return Prisma.sql`i."id" = ${text}`
+    const words = text.match(/[\p{L}\p{N}]+/gu) ?? []
+    const wanted = Prisma.sql`to_tsquery('simple', ${words.map((word) => `${word}:*`).join(' & ')})`
+    const [byId, byWords] = await Promise.all([
+      /^\d{1,19}$/.test(text)
+        ? prisma.$queryRaw<{ id: string }[]>`
+            SELECT coalesce(i."wholeId", i."id") AS id FROM "ImportPart" p JOIN "Import" i ON i."id" = p."importId"
+            WHERE p."hubspotImportId" = ${text} AND i."portalId" = ${portalId} LIMIT ${FEW}`
+        : [],
+      words.length === 0
+        ? []
+        : prisma.$queryRaw<{ id: string }[]>`
+            SELECT "id" FROM "Import" WHERE to_tsvector('simple', "name") @@ ${wanted} AND "portalId" = ${portalId} LIMIT ${FEW}`,
+    ])
+    const ids = [...byId, ...byWords].map(({ id }) => id)
+    return byWords.length < FEW ? Prisma.sql`i."id" = ANY(${ids})` : Prisma.sql`to_tsvector('simple', i."name") @@ ${wanted}`
+  }
+
   return {
     /** Newest first. */
     async search(portalId: string, { text, state, partnerId, objectType, from, to, after, limit }: Search) {
       const filters = [
-        state && Prisma.sql`(i."state" = ${state} OR i."splitState" = ${state})`,
+        state && Prisma.sql`coalesce(i."splitState", i."state") = ${state}`,
         partnerId && Prisma.sql`i."partnerId" = ${partnerId}`,
         objectType && Prisma.sql`i."objectTypes" @> ARRAY[${objectType}]`,
         from && Prisma.sql`i."createdAt" >= ${from}::date::timestamp AT TIME ZONE 'UTC'`,
         to && Prisma.sql`i."createdAt" < (${to}::date + 1)::timestamp AT TIME ZONE 'UTC'`,
+        // Ids sort by the time they were made, give or take: the history is read by them.
+        from && Prisma.sql`i."id" >= ${idOfDay(from, -1)}`,
+        to && Prisma.sql`i."id" < ${idOfDay(to, 2)}`,
         after && Prisma.sql`i."id" < ${after}`,
-        text && matches(text),
+        text && (await matches(portalId, text)),
       ].filter((filter) => filter instanceof Prisma.Sql)
       const found = await prisma.$queryRaw<{ id: string }[]>`
         SELECT i."id" FROM "Import" i
@@ -91,8 +117,9 @@ export function createHistoryStore(prisma: Database) {
 
     /** What happened to an import, in order; of one that was split, to all of its parts. */
     async listEvents(id: string, limit: number): Promise<ImportEvent[]> {
+      const pieces = await prisma.import.findMany({ where: { wholeId: id }, select: { id: true } })
       const rows = await prisma.importEvent.findMany({
-        where: { OR: [{ importId: id }, { import: { wholeId: id } }] },
+        where: { importId: { in: [id, ...pieces.map((piece) => piece.id)] } },
         orderBy: { id: 'asc' },
         take: limit,
       })
@@ -131,13 +158,8 @@ export function createHistoryStore(prisma: Database) {
   }
 }
 
-function matches(text: string): Prisma.Sql {
-  if (/^imp_[0-9a-f]{32}$/.test(text)) return Prisma.sql`i."id" = ${text}`
-  const words = text.match(/[\p{L}\p{N}]+/gu) ?? []
-  if (words.length === 0) return Prisma.sql`false`
-  const byWords = Prisma.sql`to_tsvector('simple', i."name") @@ to_tsquery('simple', ${words.map((word) => `${word}:*`).join(' & ')})`
-  if (!/^\d{1,19}$/.test(text)) return byWords
-  return Prisma.sql`(${byWords} OR EXISTS (
-    SELECT 1 FROM "ImportPart" p JOIN "Import" own ON own."id" = p."importId"
-    WHERE p."hubspotImportId" = ${text} AND coalesce(own."wholeId", own."id") = i."id"))`
+/** Where the ids of a day begin, so many days from it. */
+function idOfDay(day: string, days: number): string {
+  const ms = Math.max(0, Date.parse(day) + days * DAY_MS)
+  return `imp_${ms.toString(16).padStart(12, '0')}`
 }

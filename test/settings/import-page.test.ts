@@ -206,7 +206,7 @@ describe('the history', () => {
     const { body } = await uploadFile(app)
     await app.query(
       `INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "objectTypes", "createdAt")
-       SELECT 'imp_' || lpad(to_hex(n), 32, '0'), "portalId", "partnerId", 'Kundenliste Nummer ' || n, "request",
+       SELECT 'imp_' || lpad(to_hex((extract(epoch FROM '2026-01-01'::date + n) * 1000)::bigint), 12, '0') || lpad(to_hex(n), 20, '0'), "portalId", "partnerId", 'Kundenliste Nummer ' || n, "request",
               CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'done' END, CASE WHEN n % 2 = 0 THEN '{0-2}'::text[] ELSE '{0-1}' END, '2026-01-01'::date + n
        FROM "Import", generate_series(1, 60) n WHERE "id" = $1`,
       [body.id],

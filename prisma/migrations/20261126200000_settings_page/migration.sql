@@ -34,6 +34,8 @@ CREATE INDEX "Import_portalId_finishedAt_idx" ON "Import"("portalId", "finishedA
 CREATE INDEX "Import_kept" ON "Import"("portalId", "finishedAt") WHERE "erasedAt" IS NULL AND NOT "eraseAtEnd";
 -- The portal's history, newest first.
 CREATE INDEX "Import_history" ON "Import"("portalId", "id" DESC) WHERE "wholeId" IS NULL;
+-- The same of one state, which of an import that was split is that of its parts together.
+CREATE INDEX "Import_history_state" ON "Import"("portalId", (coalesce("splitState", "state")), "id" DESC) WHERE "wholeId" IS NULL;
 -- The settings page finds imports by words of their names.
 CREATE INDEX "Import_words" ON "Import" USING GIN (to_tsvector('simple', "name"));
 

@@ -121,7 +121,9 @@ export function importHistoryRoutes(deps: Deps, pages: Pages): Router {
         deps.portalPartners.listNames(portal.id),
         history.listEvents(made.id, EVENTS_SHOWN),
         deps.rowErrors.list(made.id, { after, limit: ERRORS_SHOWN }),
-        deps.turns.findPlaces(portal.id, [made.id]).catch(() => undefined),
+        ['accepted', 'held'].includes(made.state)
+          ? deps.turns.findPlaces(portal.id, [made.id]).catch(() => undefined)
+          : undefined,
       ])
       const shown = describeImport(made, language, formats)
       const explained = errors.map((error) => ({ ...error, ...explainCode(error.code, language) }))
