@@ -21,6 +21,8 @@ import { languageOf } from './words/language.js'
 import { explainProblem } from './words/problems.js'
 
 const ASSETS = fileURLToPath(new URL('../views/assets', import.meta.url))
+/** Those that the setup guide shows. */
+const SCREENSHOTS = fileURLToPath(new URL('../docs/screenshots', import.meta.url))
 
 /** How soon to come back while there is no database yet. */
 const WAITING_RETRY_SECONDS = 5
@@ -44,7 +46,9 @@ export function createApp(deps: Deps): Express {
 
   if (config.role !== 'worker') {
     app.use(secureHeaders(config.publicUrl.startsWith('https:')))
-    app.use('/assets', express.static(ASSETS, { maxAge: '1h', index: false, redirect: false, acceptRanges: false }))
+    const unchanging = { maxAge: '1h', index: false, redirect: false, acceptRanges: false }
+    app.use('/assets', express.static(ASSETS, unchanging))
+    app.use('/screenshots', express.static(SCREENSHOTS, unchanging))
     app.use(refuseExposedKey(deps))
     app.use(publicRoutes(deps))
     app.use(oauthRoutes(deps))

@@ -137,7 +137,7 @@ describeWithBrowser('every page', () => {
         asked.length = 0
         await page.goto(app.url + path, { waitUntil: 'load' })
         sizes[path] = await compressedSize(
-          asked.filter((url) => !url.startsWith('data:') && !url.endsWith('/live')),
+          asked.filter((url) => !url.startsWith('data:') && !/\/live$|\.png$/.test(url)),
           page,
         )
         expect(asked.filter((url) => !url.startsWith(app.url) && !url.startsWith('data:'))).toEqual([])

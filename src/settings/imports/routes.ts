@@ -250,15 +250,14 @@ function canBeCorrected(made: Pick<StoredImport, 'files'>): boolean {
   }
 }
 
-/** The columns with something wrong in them, and the first of those that are imported. */
+/** The columns with something wrong in them, and after them the first of those that are imported. */
 function chooseColumns({ header, rows }: { header: string[]; rows: FailedRow[] }, { request }: StoredImport): number[] {
   const wrong = new Set(
     rows.flatMap(({ errors }) => errors.flatMap(({ columnName }) => (columnName === null ? [] : [header.indexOf(columnName)]))),
   )
   const mappings = request.files[0]?.fileImportPage.columnMappings ?? []
   const imported = header.map((_, at) => at).filter((at) => mappings[at]?.propertyName && !mappings[at]?.ignored)
-  const shown = new Set([...imported.slice(0, COLUMNS_SHOWN), ...wrong])
-  return header.map((_, at) => at).filter((at) => shown.has(at))
+  return [...new Set([...wrong, ...imported.slice(0, COLUMNS_SHOWN)])].filter((at) => at >= 0)
 }
 
 /** What is wrong with a row, and in which of its columns. */

@@ -13,6 +13,8 @@ export type Chart = {
 const WIDTH = 720
 const HEIGHT = 200
 const LEFT = 56
+/** Half of the last day's name. */
+const RIGHT = 24
 const BOTTOM = 24
 const TOP = 8
 const DAY_MS = 86_400_000
@@ -34,7 +36,7 @@ export function drawChart(days: Day[]): Chart | undefined {
   if (highest === 0) return undefined
   const top = roundUp(highest)
   const room = HEIGHT - BOTTOM - TOP
-  const step = (WIDTH - LEFT) / days.length
+  const step = (WIDTH - LEFT - RIGHT) / days.length
   const scale = (value: number) => (value / top) * room
   const bars = days.flatMap((day, i) => {
     let floor = HEIGHT - BOTTOM
@@ -56,10 +58,10 @@ export function drawChart(days: Day[]): Chart | undefined {
   }
 }
 
-/** The next of 1, 2, 5, 10, 20, 50, … */
+/** The next of 1, 1.5, 2, 3, 5, 7.5, 10, 15, … */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
-  return ([1, 2, 5, 10].find((one) => one * power >= value) ?? 10) * power
+  return ([1, 1.5, 2, 3, 5, 7.5, 10].find((one) => one * power >= value) ?? 10) * power
 }
 
 function round(value: number): number {
