@@ -393,6 +393,46 @@ describe('validateOnly and strict', () => {
     expect((await uploadFile(app, { file: writeTable(TABLE, excel), query: '?strict=true' })).status).toBe(202)
   })
 
+  it.each([
+    ['the same name in two ways of writing an accent', ['caf\u00e9', 'cafe\u0301']],
+    ['the same name with other blanks and capitals', ['My Name', 'my  name']],
+  ])('D4.89: refuses a header with %s, of which the mapping means one', async (_what, [first = '', second = '']) => {
+    const app = await testApp({ work: false })
+    const columnMappings = [
+      { columnObjectTypeId: '0-1', columnName: 'Email', propertyName: 'email', columnType: 'HUBSPOT_ALTERNATE_ID' },
+      { columnObjectTypeId: '0-1', columnName: first, propertyName: 'firstname' },
+      { columnObjectTypeId: '0-1', columnName: first, propertyName: 'lastname' },
+    ]
+    const files = [fileEntry('contacts.csv', { fileImportPage: { hasHeader: true, columnMappings } })]
+
+    await expectRefused(
+      app,
+      { request: contactsRequest({ files }), file: `Email,${first},${second}\na@b.co,A,B\n` },
+      422,
+      'header_invalid',
+    )
+  })
+
+  it('D4.90: passes on what HubSpot says of columns that associate without saying what with', async () => {
+    const app = await testApp()
+    const columnMappings = [
+      { columnObjectTypeId: '0-1', columnName: 'Email', propertyName: 'email', columnType: 'HUBSPOT_ALTERNATE_ID' },
+      { columnObjectTypeId: '0-1', columnName: 'First', columnType: 'ASSOCIATION_KEYS' },
+      { columnObjectTypeId: '0-1', columnName: 'Last', propertyName: 'lastname' },
+    ]
+    const files = [fileEntry('contacts.csv', { fileImportPage: { hasHeader: true, columnMappings } })]
+    app.hubspot.control.fault({
+      on: 'create',
+      do: { status: 400, body: { status: 'error', category: 'VALIDATION_ERROR', message: 'Column First has no association.' } },
+    })
+
+    const { status, body } = await uploadFile(app, { request: contactsRequest({ files }) })
+
+    expect(status).toBe(202)
+    const ended = await untilState(app, body, 'failed')
+    expect(ended.problem).toMatchObject({ code: 'hubspot_refused', detail: expect.stringContaining('no association') })
+  })
+
   it.each(['?validateOnly=yes', '?strict=1', '?normalize=always', '?unknown=1'])('refuses the option %s', async (query) => {
     const app = await testApp()
 

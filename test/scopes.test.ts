@@ -70,9 +70,9 @@ describe('what HubSpot says about an account’s objects', () => {
   it('is which properties an object has, of what kind, and which cannot be written', async () => {
     const { hubspot, accessToken } = await portalWith(TABLE)
 
-    const contacts = await hubspot.listProperties(accessToken, 'contacts')
+    const answer = await hubspot.listProperties(accessToken, 'contacts')
 
-    const named = (name: string) => contacts.find((property) => property.name === name)
+    const named = (name: string) => answer?.properties.find((property) => property.name === name)
     expect(named('email')).toMatchObject({
       label: 'Email',
       type: 'string',
@@ -82,7 +82,22 @@ describe('what HubSpot says about an account’s objects', () => {
     })
     expect(named('hs_email_domain')).toMatchObject({ calculated: true, readOnly: true })
     expect(named('lifecyclestage')?.options).toContainEqual({ label: 'Lead', value: 'lead' })
-    expect(await hubspot.listProperties(accessToken, '0-1')).toEqual(contacts)
+    expect(await hubspot.listProperties(accessToken, '0-1')).toEqual(answer)
+  })
+
+  it('is not sent again where what is known still holds, and is once it has changed', async () => {
+    const { simulator, hubspot, accessToken } = await portalWith(TABLE)
+    const known = await hubspot.listProperties(accessToken, 'contacts')
+
+    const same = await hubspot.listProperties(accessToken, 'contacts', known?.etag)
+    const properties = [{ name: 'email', label: 'E-mail', type: 'string' as const, fieldType: 'text' }]
+    simulator.control.portal(PORTAL, { properties: { '0-1': properties } })
+    const changed = await hubspot.listProperties(accessToken, 'contacts', known?.etag)
+
+    expect(same).toBeUndefined()
+    expect(simulator.control.requests().map(({ status }) => status)).toContain(304)
+    expect(changed?.properties).toMatchObject([{ name: 'email', label: 'E-mail' }])
+    expect(changed?.etag).not.toBe(known?.etag)
   })
 
   it('may leave out or add anything but a property’s name', async () => {
@@ -93,7 +108,7 @@ describe('what HubSpot says about an account’s objects', () => {
     ]
     simulator.control.fault({ on: 'properties', do: { status: 200, body: { results } } })
 
-    const properties = await hubspot.listProperties(accessToken, 'contacts')
+    const properties = (await hubspot.listProperties(accessToken, 'contacts'))?.properties
 
     const unsaid = { label: '', hasUniqueValue: false, archived: false, calculated: false, readOnly: false, options: [] }
     expect(properties).toMatchObject([

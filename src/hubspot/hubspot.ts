@@ -32,6 +32,9 @@ export type CreateInput = {
   signal: AbortSignal
 }
 
+/** An object type's properties, and what they are known by, where HubSpot says. */
+export type PropertyAnswer = { properties: Property[]; etag: string | undefined }
+
 const REACH_DEADLINE_MS = 5_000
 /** Shorter than the window after which a lost import may be sent again: no forgotten socket can still finish one. */
 export const CREATE_DEADLINE_MS = 10 * 60_000
@@ -76,15 +79,17 @@ export function createHubSpot(
     return { url, method, headers, secrets, idleMs: callMs, deadlineMs: callMs, onConnection: outage.note }
   }
 
-  async function get(url: URL, accessToken: Secret): Promise<Answer> {
-    const call = small('GET', url, accessToken)
+  /** With an `etag`, an answer of 304 says that what was answered with it still holds. */
+  async function get(url: URL, accessToken: Secret, etag?: string): Promise<Answer> {
+    const asked = small('GET', url, accessToken)
+    const call = etag === undefined ? asked : { ...asked, headers: { ...asked.headers, 'if-none-match': etag } }
     // A kept-alive socket may have gone stale: a reading is simply repeated once.
     const answer = await send({ ...call, keepAlive: true })
       .catch(() => send({ ...call, keepAlive: false }))
       .catch((cause: unknown) => {
         throw new AppError('hubspot_unavailable', { cause })
       })
-    if (answer.status >= 200 && answer.status < 300) return answer
+    if ((answer.status >= 200 && answer.status < 300) || (etag !== undefined && answer.status === 304)) return answer
     throw toAppError(answer)
   }
 
@@ -207,12 +212,17 @@ export function createHubSpot(
       return details
     },
 
-    /** The properties of an object type, for its id or its name; HubSpot gives all of them at once. */
-    async listProperties(accessToken: Secret, objectType: string): Promise<Property[]> {
+    /**
+     * The properties of an object type, for its id or its name; HubSpot gives all of them at once. With what an earlier
+     * answer was known by, undefined: they are the same still.
+     */
+    async listProperties(accessToken: Secret, objectType: string, etag?: string): Promise<PropertyAnswer | undefined> {
       const url = new URL(`/crm/properties/${apiVersion}/${encodeURIComponent(objectType)}`, apiUrl)
-      const list = parseBody(PropertyList, (await get(url, accessToken)).body)
+      const answer = await get(url, accessToken, etag)
+      if (answer.status === 304) return undefined
+      const list = parseBody(PropertyList, answer.body)
       if (!list) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of properties' } })
-      return list.results
+      return { properties: list.results, etag: answer.headers.etag }
     },
 
     /** The object types that the portal made itself. */

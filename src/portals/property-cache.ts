@@ -1,11 +1,11 @@
 import type { Property } from '../hubspot/answers.js'
-import type { HubSpot } from '../hubspot/hubspot.js'
+import type { HubSpot, PropertyAnswer } from '../hubspot/hubspot.js'
 import { scopeOfObject } from '../hubspot/scopes.js'
 import type { Log } from '../log.js'
 import type { AccessToken } from './access-token.js'
 
 type Deps = { accessToken: Pick<AccessToken, 'use'>; hubspot: Pick<HubSpot, 'listProperties'>; log: Log }
-type Entry = { properties: Property[]; readAt: number }
+type Entry = PropertyAnswer & { readAt: number }
 
 /** As old as that they are read again, … */
 const FRESH_MS = 10 * 60_000
@@ -29,13 +29,15 @@ export function createPropertyCache({ accessToken, hubspot, log }: Deps, now: ()
 
   async function read(key: string, portalId: string, objectType: string): Promise<void> {
     try {
-      const properties = await accessToken.use(
+      const known = entries.get(key)
+      const answer = await accessToken.use(
         portalId,
         'properties',
-        (token) => hubspot.listProperties(token, objectType),
+        (token) => hubspot.listProperties(token, objectType, known?.etag),
         scopeOfObject(objectType),
       )
-      entries.set(key, { properties, readAt: now() })
+      const newest = answer ?? known
+      if (newest) entries.set(key, { properties: newest.properties, etag: newest.etag, readAt: now() })
       failedAt.delete(key)
       for (const oldest of entries.keys()) if (entries.size > MAX_ENTRIES) entries.delete(oldest)
     } catch (error) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { answerPortal } from './answer.js'
 import { type Exchange, refusal } from './exchange.js'
 import { removeApp } from './oauth/uninstall.js'
@@ -47,7 +48,11 @@ export async function listProperties(exchange: Exchange, objectType: string): Pr
     make: ({ properties }) => {
       const known = properties[typeId]
       if (!known) return refusal(404, 'OBJECT_NOT_FOUND', `Unable to infer object type from: ${objectType}`)
-      return { status: 200, body: { results: known.map(toAnswer) } }
+      const body = { results: known.map(toAnswer) }
+      const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url')}"`
+      return exchange.req.headers['if-none-match'] === etag
+        ? { status: 304, headers: { etag } }
+        : { status: 200, body, headers: { etag } }
     },
   })
 }

@@ -45,10 +45,11 @@ export async function readSharedStrings(part: string, chunks: AsyncIterable<Buff
   return store.at
 }
 
-/** Characters that XML cannot hold are written as `_x000D_`. @see ECMA-376 part 1, 22.9.2.19 (ST_Xstring) */
+/** Characters that XML cannot hold are written as `_x000D_`; those that no text may hold are not believed. @see ECMA-376 part 1, 22.9.2.19 (ST_Xstring) */
 export function unescapeText(text: string): string {
   if (!text.includes('_x')) return text
-  return text.replaceAll(/_x([0-9a-f]{4})_/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+  const meant = text.replaceAll(/_x([0-9a-f]{4})_/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+  return meant.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 /** Each text behind its length, in blocks; where each begins, in others. */
