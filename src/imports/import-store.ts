@@ -3,11 +3,11 @@ import { z } from 'zod'
 import { newId } from '../db/ids.js'
 import { type Database, Prisma, type Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
-import { typeIdOf } from '../intake/cells/columns.js'
 import type { Finding, FindingCounts } from '../intake/finding.js'
-import { objectTypeOf } from '../mappings/column-mapping.js'
+import { objectTypesOf, refuseForbidden, refuseOverBudget } from './allowance-store.js'
 import { type KeyClaim, recordUse } from './idempotency-store.js'
 import type { ImportRequest } from './import-request.js'
+import { createPieces, isLarge, type NewPiece } from './piece-store.js'
 import { HeldReason, ImportState } from './schema.js'
 
 /** Why an import failed or needs a person. */
@@ -55,13 +55,6 @@ export type Import = {
 /** An import with what HubSpot is asked for, which may be large: only who sends it or explains its rows reads that. */
 export type StoredImport = Import & { request: ImportRequest }
 
-/** A part of a file that was split: HubSpot gets it as an import of its own. */
-export type NewPiece = {
-  file: StoredImportFile
-  /** The line in the whole file of its line 2. */
-  firstLine: number
-}
-
 export type NewImport = {
   id: string
   portalId: string
@@ -95,10 +88,6 @@ const DUPLICATE_DAYS = 7
 /** Of one partner in one portal: some weeks of imports. */
 export const MAX_WAITING = 20_000
 const FULL_RETRY_SECONDS = 300
-/** HubSpot runs fewer of these at a time. */
-const LARGE_ROWS = 10_000
-/** What a row of a compressed workbook takes at least. */
-const LEAST_BYTES_A_ROW = 20
 
 const FIELDS = {
   id: true,
@@ -301,46 +290,6 @@ export async function readImports(prisma: Database, query: Pick<Prisma.ImportFin
   return joinParts(prisma, rows)
 }
 
-/** The parts of a split file, each an import in HubSpot's queue; resolves to their parts' ids, in order. */
-async function createPieces(
-  tx: Transaction,
-  { id, portalId, partnerId, request, pieces }: NewImport,
-  state: string,
-  reason: string | null,
-): Promise<string[]> {
-  const rows = pieces.map(({ file: { sent: _, ...file }, firstLine }, i) => ({
-    ...file,
-    id: newId('imp'),
-    fileId: newId('fil'),
-    partId: newId('par'),
-    number: i + 1,
-    firstLine,
-    isLarge: isLarge([{ ...file, sent: null }]),
-    fileName: file.name,
-    name: `${request.name} (${i + 1} of ${pieces.length})`,
-  }))
-  await tx.$executeRaw`
-    WITH piece AS (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-        AS p("id" text, "fileId" text, "partId" text, "number" int, "firstLine" int, "isLarge" boolean, "fileName" text, "format" text,
-             "bytes" bigint, "sha256" text, "rows" int, "storeKey" text, "name" text)
-    ), made AS (
-      INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "nextAttemptAt", "rows", "isLarge",
-                            "wholeId", "partNumber", "firstLine")
-      SELECT p."id", w."portalId", w."partnerId", p."name",
-             jsonb_set(${JSON.stringify(request)}::jsonb || jsonb_build_object('name', p."name"), '{files,0,fileName}', to_jsonb(p."fileName")),
-             ${state}, ${reason}, w."nextAttemptAt", p."rows", p."isLarge", w."id", p."number", p."firstLine"
-      FROM piece p, "Import" w WHERE w."id" = ${id} AND w."portalId" = ${portalId} AND w."partnerId" = ${partnerId}
-    ), file AS (
-      INSERT INTO "ImportFile" ("id", "importId", "position", "name", "format", "bytes", "sha256", "rows", "storeKey")
-      SELECT "fileId", "id", 0, "fileName", "format", "bytes", "sha256", "rows", "storeKey" FROM piece
-    ), event AS (
-      INSERT INTO "ImportEvent" ("importId", "type") SELECT "id", ${state} FROM piece
-    )
-    INSERT INTO "ImportPart" ("id", "importId", "position") SELECT "partId", "id", 0 FROM piece`
-  return rows.map(({ partId }) => partId)
-}
-
 async function joinParts(prisma: Database, rows: Row[]): Promise<Import[]> {
   const split = rows.flatMap(({ id, partCount }) => (partCount === null ? [] : [id]))
   if (split.length === 0) return rows.map(toImport)
@@ -359,58 +308,8 @@ function contentHashOf(files: StoredImportFile[]): Buffer {
   return createHash('sha256').update(sums.join('\n')).digest()
 }
 
-/** What the portal's admin does not let the partner do. */
-function refuseForbidden(allowed: { objectTypes: string[]; operations: string[] }, request: ImportRequest): void {
-  const object = objectTypesOf(request).find((type) => allowed.objectTypes.length > 0 && !allowed.objectTypes.includes(type))
-  if (object !== undefined)
-    throw new AppError('object_not_allowed', {
-      detail: `Objects of type ${object} may not be imported; these may: ${allowed.objectTypes.join(', ')}.`,
-    })
-  const operations = Object.values(request.importOperations ?? {})
-  // Without a word about it, HubSpot does both.
-  const asked = operations.length > 0 ? operations : ['UPSERT']
-  const operation = asked.find((one) => allowed.operations.length > 0 && !allowed.operations.includes(one))
-  if (operation !== undefined)
-    throw new AppError('operation_not_allowed', {
-      detail: `${operation} is not allowed; these are: ${allowed.operations.join(', ')}. Name one in importOperations.`,
-    })
-}
-
-/** One after the other for a partner, so that two imports cannot both be the last to fit. */
-async function refuseOverBudget(
-  tx: Transaction,
-  { portalId, partnerId }: Owner,
-  rowsPerDay: number,
-  rows: number | null,
-): Promise<void> {
-  if (rows === null)
-    throw new AppError('row_budget_exceeded', { detail: 'The rows of this file cannot be counted. Send CSV or .xlsx.' })
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`rows ${portalId} ${partnerId}`}, 0))`
-  const [used] = await tx.$queryRaw<{ rows: number }[]>`
-    SELECT coalesce(sum("rows"), 0)::float8 AS rows FROM "Import"
-    WHERE "portalId" = ${portalId} AND "partnerId" = ${partnerId} AND "wholeId" IS NULL AND "createdAt" > now() - interval '24 hours'`
-  if ((used?.rows ?? 0) + rows <= rowsPerDay) return
-  throw new AppError('row_budget_exceeded', {
-    detail: `${rowsPerDay} rows may be imported in any 24 hours; ${used?.rows ?? 0} were, and this file has ${rows}.`,
-    retryAfterSeconds: FULL_RETRY_SECONDS,
-  })
-}
-
-/** What it imports, by object type id. */
-function objectTypesOf({ files }: ImportRequest): string[] {
-  const named = files.flatMap(({ fileImportPage }) =>
-    fileImportPage.columnMappings.flatMap((column) => objectTypeOf(column) ?? []),
-  )
-  return [...new Set(named.map(typeIdOf))]
-}
-
 function rowsOf(files: StoredImportFile[]): number | null {
   return files.reduce<number | null>((sum, { rows }) => (sum === null || rows === null ? null : sum + rows), 0)
-}
-
-/** Of a workbook only the size is known: what could hold so many rows counts as if it did. */
-function isLarge(files: StoredImportFile[]): boolean {
-  return files.reduce((sum, { rows, bytes }) => sum + (rows ?? bytes / LEAST_BYTES_A_ROW), 0) > LARGE_ROWS
 }
 
 /** One line of an import's history. */

@@ -23,7 +23,7 @@ export function fileForm(
   return [
     pages.refuseStranger,
     receiveFiles(deps, {
-      senderOf: () => 'settings page',
+      senderOf: (res) => `settings ${String(res.req.params.portalId)}`,
       textField: 'formToken',
       checkText: (text, req) => refuseForged(req, text),
     }),

@@ -20,9 +20,16 @@ function follow() {
   if (live && window.EventSource) {
     const source = new EventSource(live)
     source.onmessage = () => refresh().then(() => document.body.dataset.live || source.close())
+    source.onerror = () => source.readyState === EventSource.CLOSED && again(seconds)
     return
   }
-  if (seconds) setTimeout(() => refresh().then(follow, follow), Number(seconds) * 1000)
+  again(seconds)
+}
+
+/** Looks again after so many seconds, and goes on so while there is something to wait for. */
+function again(seconds) {
+  const next = () => again(document.body.dataset.refresh)
+  if (seconds) setTimeout(() => refresh().then(next, next), Number(seconds) * 1000)
 }
 
 /** A button that copies; without script there is only the text, which can be marked. */

@@ -50,7 +50,7 @@ type NewDraft = Pick<Draft, 'portalId' | 'storeKey' | 'name' | 'bytes' | 'sha256
 
 const KEPT_HOURS = 24
 /** Of one portal. */
-const MAX_DRAFTS = 100
+const MAX_DRAFTS = 20
 const SWEPT_AT_ONCE = 100
 
 export type DraftStore = ReturnType<typeof createDraftStore>

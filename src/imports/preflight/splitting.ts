@@ -2,7 +2,8 @@ import { AppError } from '../../errors.js'
 import type { FileStore } from '../../files/file-store.js'
 import { splitCsv } from '../../intake/split.js'
 import type { PortalStore } from '../../portals/portal-store.js'
-import type { NewPiece, StoredImportFile } from '../import-store.js'
+import type { StoredImportFile } from '../import-store.js'
+import type { NewPiece } from '../piece-store.js'
 
 type Deps = { files: Pick<FileStore, 'read' | 'save'>; portals: Pick<PortalStore, 'readMaxFileBytes'> }
 

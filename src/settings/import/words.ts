@@ -156,7 +156,7 @@ export const CHECK = inBoth({
     steps: STEPS_EN,
     stepsLabel: 'Steps',
     refused: 'This file cannot be imported like this',
-    rows: (count: string) => `${count} rows were checked.`,
+    rows: (count: number, shown: string) => (count === 1 ? 'One row was checked.' : `${shown} rows were checked.`),
     rowsUnknown: 'The rows were not counted: this kind of file is not looked into.',
     parts: (count: number) =>
       `The file is larger than HubSpot takes at once. It is sent in ${count} parts and stays one import here.`,
@@ -186,7 +186,7 @@ export const CHECK = inBoth({
     steps: STEPS_DE,
     stepsLabel: 'Schritte',
     refused: 'So kann diese Datei nicht importiert werden',
-    rows: (count) => `${count} Zeilen wurden geprüft.`,
+    rows: (count, shown) => (count === 1 ? 'Eine Zeile wurde geprüft.' : `${shown} Zeilen wurden geprüft.`),
     rowsUnknown: 'Die Zeilen wurden nicht gezählt: In diese Art von Datei wird nicht hineingesehen.',
     parts: (count) =>
       `Die Datei ist größer, als HubSpot auf einmal annimmt. Sie wird in ${count} Teilen gesendet und bleibt hier ein Import.`,

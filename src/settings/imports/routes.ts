@@ -48,7 +48,7 @@ const NOTHING = z.strictObject({})
 
 const optional = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? undefined : value), schema.optional()).catch(undefined)
-const Day = z.iso.date()
+const Day = z.iso.date().regex(/^20/)
 /** What is not one of these is not looked for. */
 const Filters = z.object({
   text: optional(z.string().trim().max(200)),
@@ -177,11 +177,12 @@ export function importHistoryRoutes(deps: Deps, pages: Pages): Router {
       const made = await readWhole(visit)
       const found = canBeCorrected(made) ? await readFirstFailedRows(deps, made) : undefined
       const columns = found ? chooseColumns(found, made) : []
-      const { failed } = describeImport(made, visit.language, visit.formats)
+      const { failed, failedCount } = describeImport(made, visit.language, visit.formats)
       await visit.show('settings/imports/fix', FIX, {
         menu: 'history',
         made,
         failed,
+        failedCount,
         found,
         columns,
         once: newId('drf'),

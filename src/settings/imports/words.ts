@@ -191,8 +191,8 @@ export const DETAIL = inBoth({
 export const FIX = inBoth({
   en: {
     title: 'Correct rows',
-    intro: (count: string) =>
-      `${count} rows were not imported. Correct the cells that are marked; only these rows are imported again.`,
+    intro: (count: number, shown: string) =>
+      `${count === 1 ? 'One row was' : `${shown} rows were`} not imported. Correct the cells that are marked; only what is here is imported again.`,
     only: (shown: string) => `The first ${shown} are shown. Correct the others afterwards, or in the error file.`,
     none: 'There is no row to correct.',
     gone: 'The rows cannot be shown any more: the file is not kept longer, or it was made of several files.',
@@ -210,8 +210,8 @@ export const FIX = inBoth({
   },
   de: {
     title: 'Zeilen korrigieren',
-    intro: (count) =>
-      `${count} Zeilen wurden nicht importiert. Korrigieren Sie die markierten Zellen; nur diese Zeilen werden noch einmal importiert.`,
+    intro: (count, shown) =>
+      `${count === 1 ? 'Eine Zeile wurde' : `${shown} Zeilen wurden`} nicht importiert. Korrigieren Sie die markierten Zellen; nur was hier steht, wird noch einmal importiert.`,
     only: (shown) => `Die ersten ${shown} werden gezeigt. Korrigieren Sie die anderen danach, oder in der Fehlerdatei.`,
     none: 'Es gibt keine Zeile zu korrigieren.',
     gone: 'Die Zeilen können nicht mehr gezeigt werden: Die Datei wird nicht länger aufbewahrt, oder es waren mehrere Dateien.',

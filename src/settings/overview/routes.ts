@@ -23,11 +23,14 @@ const HOLDS_UP_ALL = ['credentials_refused', 'api_path_unknown', 'request_malfor
 /** How often a stream looks for changes, and for how long before the browser opens it anew. */
 const LOOK_EVERY_MS = 1_000
 const LOOKS = 25
+/** Of one process; whoever comes later looks again by himself, now and then. */
+const MAX_STREAMS = 200
 
 /** GET /settings, /settings/:portalId and its stream: what runs, what there was, and what needs somebody. */
 export function overviewRoutes(deps: Deps, pages: Pages): { router: Router; showOverview: (visit: Visit) => Promise<void> } {
   const { history } = deps
   const router = Router()
+  let streams = 0
 
   async function showOverview({ portal, base, language, formats, show }: Visit): Promise<void> {
     const [running, latest, known, notices] = await Promise.all([
@@ -56,6 +59,12 @@ export function overviewRoutes(deps: Deps, pages: Pages): { router: Router; show
   router.get(
     '/settings/:portalId/live',
     pages.page(async ({ portal, res }) => {
+      // By this answer a browser knows that there is no stream for it.
+      if (streams >= MAX_STREAMS) return void res.status(204).end()
+      streams += 1
+      res.once('close', () => {
+        streams -= 1
+      })
       res.set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
       res.write('retry: 1000\n\n')
       let known = await history.readChange(portal.id)

@@ -29,7 +29,8 @@ export const OVERVIEW = inBoth({
     needsReview: (count: number) => (count === 1 ? 'One import needs a look.' : `${count} imports need a look.`),
     failedImports: (count: number) =>
       count === 1 ? 'One import of the last seven days failed.' : `${count} imports of the last seven days failed.`,
-    wrongRows: (name: string, count: string) => `${count} rows of “${name}” were not imported.`,
+    wrongRows: (name: string, count: number, shown: string) =>
+      `${count === 1 ? 'One row' : `${shown} rows`} of “${name}” ${count === 1 ? 'was' : 'were'} not imported.`,
     showThem: 'Show them',
     fixThem: 'Fix them',
     running: 'Running now',
@@ -92,7 +93,8 @@ export const OVERVIEW = inBoth({
       count === 1
         ? 'Ein Import der letzten sieben Tage ist fehlgeschlagen.'
         : `${count} Importe der letzten sieben Tage sind fehlgeschlagen.`,
-    wrongRows: (name, count) => `${count} Zeilen von „${name}“ wurden nicht importiert.`,
+    wrongRows: (name, count, shown) =>
+      `${count === 1 ? 'Eine Zeile' : `${shown} Zeilen`} von „${name}“ ${count === 1 ? 'wurde' : 'wurden'} nicht importiert.`,
     showThem: 'Anzeigen',
     fixThem: 'Korrigieren',
     running: 'Läuft gerade',
