@@ -27,7 +27,7 @@ const DOORS: Door[] = [
   {
     what: 'express',
     isMeant: importing(/^express$/),
-    open: /^(app\.ts|http\/.+|[^/]+\/routes\.ts|partners\/require-partner\.ts|imports\/(idempotency-key|receive)\.ts|portals\/(session|signed-cookies)\.ts|settings\/(pages|file-form)\.ts|settings\/.+\/routes\.ts|simulator\/.+)$/,
+    open: /^(app\.ts|http\/.+|[^/]+\/routes\.ts|partners\/require-partner\.ts|imports\/(idempotency-key|receive)\.ts|portals\/(session|operator-session|signed-cookies)\.ts|settings\/(pages|file-form)\.ts|settings\/.+\/routes\.ts|simulator\/.+)$/,
   },
   { what: 'Prisma', isMeant: importing(/^@prisma\/|^db\/generated\//), open: /^(db\/.+|.+-store\.ts)$/ },
   { what: 'simple-oauth2', isMeant: importing(/^simple-oauth2$/), open: /^hubspot\// },
