@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import express, { type Request, type RequestHandler, type Response } from 'express'
 import type { z } from 'zod'
 import { AppError, type FieldError, type ProblemCode } from '../errors.js'
@@ -49,8 +50,21 @@ export function serve<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodT
     const body = (described.body ? parseBody(described.body, req) : undefined) as z.output<B>
     const result = await answer({ ...parse(described, req), body, req, res })
     if (res.headersSent) return
-    res.status(described.reply.status).json(described.reply.schema.parse(result))
+    const text = JSON.stringify(described.reply.schema.parse(result))
+    if (described.method === 'get' && isKnown(text, req, res)) return void res.status(304).end()
+    res.status(described.reply.status).type('application/json').send(text)
   }
+}
+
+/**
+ * Whether whoever asks has this very answer already; gives him its ETag. Express itself would send it again to clients that
+ * add `Cache-Control: no-cache` to a conditional request, as `fetch` does.
+ */
+function isKnown(text: string, req: Request, res: Response): boolean {
+  const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 27)}"`
+  res.set({ etag, 'cache-control': 'private, no-cache' })
+  const known = (req.get('if-none-match') ?? '').split(',').map((one) => one.trim().replace(/^W\//, ''))
+  return known.includes(etag) || known.includes('*')
 }
 
 /** Reads a body of JSON, for an endpoint that has one. */

@@ -17,7 +17,7 @@ export type Search = {
   limit: number
 }
 
-export type ImportEvent = { type: string; detail: Record<string, unknown>; at: Date }
+export type ImportEvent = { id: bigint; type: string; detail: Record<string, unknown>; at: Date }
 
 /** How a portal stands, as the operator sees it. */
 export type PortalActivity = {
@@ -115,15 +115,15 @@ export function createHistoryStore(prisma: Database) {
       return counts ?? { failed: 0, needsReview: 0 }
     },
 
-    /** What happened to an import, in order; of one that was split, to all of its parts. */
-    async listEvents(id: string, limit: number): Promise<ImportEvent[]> {
+    /** What happened to an import, in order, after an event; of one that was split, to all of its parts. */
+    async listEvents(id: string, limit: number, after = 0n): Promise<ImportEvent[]> {
       const pieces = await prisma.import.findMany({ where: { wholeId: id }, select: { id: true } })
       const rows = await prisma.importEvent.findMany({
-        where: { importId: { in: [id, ...pieces.map((piece) => piece.id)] } },
+        where: { importId: { in: [id, ...pieces.map((piece) => piece.id)] }, id: { gt: after } },
         orderBy: { id: 'asc' },
         take: limit,
       })
-      return rows.map(({ type, detail, at }) => ({ type, detail: detail as Record<string, unknown>, at }))
+      return rows.map(({ importId: _, detail, ...event }) => ({ ...event, detail: detail as Record<string, unknown> }))
     },
 
     /** The last days on which imports of the portal ended, of one partner or of all. */

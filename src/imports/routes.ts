@@ -19,6 +19,7 @@ import { acceptImport, parseImportRequest, type UploadOptions, validateUpload } 
 import { stopImport } from './cancel.js'
 import type { CancellationStore } from './cancellation-store.js'
 import { fileOf, writeErrorCsv } from './corrections/error-csv.js'
+import type { HistoryStore } from './history-store.js'
 import { claimIdempotencyKey, idempotencyOf, releaseIdempotencyKey } from './idempotency-key.js'
 import type { IdempotencyStore } from './idempotency-store.js'
 import {
@@ -41,8 +42,15 @@ import {
   listImportErrors,
   listImports,
   validateImport,
+  Wait,
+  watchImport,
 } from './schema.js'
 import type { QueuePlace, TurnStore } from './submission/turn-store.js'
+import { untilAnswered, watch } from './watch.js'
+
+/** Of one process. */
+const MAX_STREAMS = 500
+const STREAM_RETRY_SECONDS = 5
 
 type Deps = {
   config: Pick<Config, 'maxUploadBytes' | 'publicUrl'>
@@ -51,6 +59,7 @@ type Deps = {
   files: FileStore
   idempotency: IdempotencyStore
   turns: Pick<TurnStore, 'findPlaces'>
+  history: Pick<HistoryStore, 'listEvents'>
   cancellations: CancellationStore
   rowErrors: Pick<RowErrorStore, 'list' | 'listByLine'>
   templates: Pick<TemplateStore, 'find'>
@@ -64,6 +73,7 @@ type Deps = {
 /** POST and GET /v1/portals/:portalId/imports… */
 export function importRoutes(deps: Deps): Router {
   const router = Router()
+  let streams = 0
 
   /** As partners see them; all of one portal. */
   async function viewAll(made: Import[]): Promise<ImportView[]> {
@@ -109,7 +119,9 @@ export function importRoutes(deps: Deps): Router {
     const input = { portalId, partnerId, sender: { keyId }, text, files, options, correctionOf, idempotency: idempotencyOf(res) }
     const { made, isReplayed } = await acceptImport(deps, input)
     if (isReplayed) res.set('idempotency-replayed', 'true')
-    const shown = await view(made)
+    const seconds = Wait.parse(res.req.get('prefer'))
+    if (seconds > 0) res.set('preference-applied', `wait=${seconds}`)
+    const shown = await view(await untilAnswered(deps, { portalId, partnerId }, made, seconds))
     res.location(shown.links.self)
     return shown
   }
@@ -180,6 +192,7 @@ export function importRoutes(deps: Deps): Router {
     serve(listImports, async ({ params: { portalId }, query, res }) => {
       const { imports, hasMore } = await deps.imports.list({ portalId, partnerId: callerOf(res).partnerId }, query)
       const last = imports.at(-1)
+      if (hasMore && last) res.links({ next: nextPage(deps.config.publicUrl, res.req.originalUrl, last.id) })
       return { results: await viewAll(imports), ...(hasMore && last ? { paging: { next: { after: last.id } } } : {}) }
     }),
   )
@@ -189,6 +202,29 @@ export function importRoutes(deps: Deps): Router {
     serve(findImport, async ({ params: { portalId, importId }, res }) =>
       view(await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)),
     ),
+  )
+  router.get(
+    watchImport.path,
+    requirePartner(deps),
+    serve(watchImport, async ({ params: { portalId, importId }, req, res }) => {
+      const owner = { portalId, partnerId: callerOf(res).partnerId }
+      const made = await findOwn(owner, importId)
+      const after = /^\d{1,18}$/.exec(req.get('last-event-id') ?? '')?.[0] ?? '0'
+      if (streams >= MAX_STREAMS)
+        throw new AppError('too_many_uploads', {
+          detail: `${MAX_STREAMS} streams are open.`,
+          retryAfterSeconds: STREAM_RETRY_SECONDS,
+        })
+      streams += 1
+      try {
+        res.status(200).set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+        await watch(deps, owner, made, BigInt(after), { write: (text) => void res.write(text), hasGone: () => res.closed })
+      } finally {
+        streams -= 1
+      }
+      res.end()
+      return undefined
+    }),
   )
   router.post(
     cancelImport.path,
@@ -212,8 +248,15 @@ export function importRoutes(deps: Deps): Router {
   )
   router.all(createImport.path, onlyMethods('GET', 'HEAD', 'POST'))
   router.all([cancelImport.path, correctImport.path], onlyMethods('POST'))
-  router.all([findImport.path, listImportErrors.path], onlyMethods('GET', 'HEAD'))
+  router.all([findImport.path, listImportErrors.path, watchImport.path], onlyMethods('GET', 'HEAD'))
   return router
+}
+
+/** The address of the page after an import. @see RFC 8288 */
+function nextPage(publicUrl: string, asked: string, after: string): string {
+  const url = new URL(asked, publicUrl)
+  url.searchParams.set('after', after)
+  return url.href
 }
 
 /** Nothing is made, so there is nothing to make only once. */

@@ -90,6 +90,14 @@ const Flag = z
   .default('false')
   .transform((flag) => flag === 'true')
 
+/** `Prefer: wait=N`: so many seconds, a minute at most. @see RFC 7240 */
+export const Wait = z
+  .string()
+  .transform((prefer) => Number(/(?:^|[,;\s])wait="?(\d{1,5})"?/i.exec(prefer)?.[1] ?? 0))
+  .transform((seconds) => Math.min(seconds, MAX_WAIT_SECONDS))
+  .catch(0)
+const MAX_WAIT_SECONDS = 60
+
 const UploadOptions = z.strictObject({
   /** `never`: a file that HubSpot could not take as it is, is refused. */
   normalize: z.enum(['auto', 'never']).default('auto'),
@@ -174,6 +182,16 @@ export const findImport = endpoint({
   query: z.strictObject({}),
   missing: 'import_not_found',
   reply: { status: 200, schema: ImportView },
+})
+
+export const watchImport = endpoint({
+  method: 'get',
+  path: '/v1/portals/:portalId/imports/:importId/events',
+  summary: 'What happens to an import, as server-sent events; after `Last-Event-ID`, what came since',
+  params: z.object({ portalId: PortalId, importId: ImportId }),
+  query: z.strictObject({}),
+  missing: 'import_not_found',
+  reply: { status: 200, schema: z.undefined() },
 })
 
 export const cancelImport = endpoint({
