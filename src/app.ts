@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import express, { type Express, type Response } from 'express'
 import helmet from 'helmet'
+import { compatRoutes } from './compat/routes.js'
 import { isOutage } from './db/outage.js'
 import type { Deps } from './deps.js'
 import { AppError } from './errors.js'
@@ -58,6 +59,7 @@ export function createApp(deps: Deps): Express {
     app.use(partnerRoutes(deps))
     app.use(mappingRoutes(deps))
     app.use(importRoutes(deps))
+    app.use(compatRoutes(deps))
   }
 
   app.use(notFound)

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { createAwaitedAnswerStore } from './compat/awaited-answer-store.js'
 import type { Config } from './config.js'
 import { type Database, openDatabase } from './db/prisma.js'
 import { createSharedFolder } from './db/shared-folder.js'
@@ -143,6 +144,7 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     imports: createImportStore(prisma),
     history: createHistoryStore(prisma),
     drafts: createDraftStore(prisma),
+    awaitedAnswers: createAwaitedAnswerStore(prisma),
     rowErrors: createRowErrorStore(prisma),
     idempotency: createIdempotencyStore(prisma),
     turns: createTurnStore(prisma),

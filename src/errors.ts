@@ -86,6 +86,8 @@ export const PROBLEMS = {
   json_invalid: { status: 400, title: 'Invalid JSON', retryable: false },
   too_deep: { status: 422, title: 'JSON nested too deeply', retryable: false },
   duplicate_key: { status: 422, title: 'JSON key given twice', retryable: false },
+  // HubSpot's own calls
+  create_twin: { status: 409, title: 'The same import is being made', retryable: true },
   // Connecting a portal
   oauth_missing_code: { status: 400, title: 'HubSpot sent no code', retryable: false },
   oauth_state_invalid: { status: 400, title: 'This installation link is not valid', retryable: false },

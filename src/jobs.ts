@@ -62,6 +62,7 @@ export async function sweep(deps: JobDeps): Promise<void> {
     'operator sessions': () => deps.operatorSessions.sweep(),
     'idempotency keys': () => deps.idempotency.sweep(),
     notices: () => deps.notices.sweep(),
+    'awaited answers': () => deps.awaitedAnswers.sweep(),
     drafts: () => sweepDrafts(deps),
     'data kept long enough': () => deps.erasures.flagOverdue(OVERDUE_A_SWEEP),
   }

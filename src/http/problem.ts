@@ -54,12 +54,44 @@ export function problemHandler({ log, publicUrl, sendErrorPage, isOutage }: Deps
     if (status === 401 && code !== 'signature_invalid') res.set('www-authenticate', 'Bearer realm="Importal"')
     res.status(status).set('cache-control', 'no-store')
     const { detail, errors } = options
+    if (/^\/hubspot\//i.test(req.path))
+      return sendAsHubSpot(res, { code, status, message: detail ?? title, errors: errors ?? [], requestId })
     if (isForBrowser(req)) {
       sendErrorPage(req, res, { status, detail, errors: errors ?? [], code, requestId })
       return
     }
     res.type('application/problem+json').send(problemJson(publicUrl, code, { detail, errors, requestId }))
   }
+}
+
+type Refusal = { code: ProblemCode; status: number; message: string; errors: FieldError[]; requestId: string }
+
+const CATEGORIES: Record<number, string> = {
+  401: 'INVALID_AUTHENTICATION',
+  403: 'MISSING_SCOPES',
+  404: 'OBJECT_NOT_FOUND',
+  409: 'CONFLICT',
+  429: 'RATE_LIMITS',
+}
+
+/** A problem as HubSpot's own API tells one: for its clients. */
+function sendAsHubSpot(res: Response, { code, status, message, errors, requestId }: Refusal): void {
+  // HubSpot calls what is wrong with a request a 400.
+  const told = status === 422 || status === 415 || status === 413 ? 400 : status
+  const category = CATEGORIES[told] ?? (told < 500 ? 'VALIDATION_ERROR' : 'INTERNAL_ERROR')
+  res.status(told).json({
+    status: 'error',
+    message,
+    correlationId: requestId,
+    category,
+    subCategory: `Importal.${code}`,
+    errors: errors.map(({ detail, pointer, file, column }) => ({
+      message: detail,
+      context: Object.fromEntries(
+        Object.entries({ pointer, file, column }).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value]]])),
+      ),
+    })),
+  })
 }
 
 type More = { detail?: string | undefined; errors?: FieldError[] | undefined; requestId?: string }

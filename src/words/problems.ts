@@ -667,6 +667,18 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
       'Senden Sie jeden Schlüssel einmal.',
     ],
   ],
+  // HubSpot's own calls
+  create_twin: [
+    [
+      'The very same import was asked for a moment ago, and has not been answered yet.',
+      'Wait for the answer of the first call; nothing is imported twice.',
+    ],
+    [
+      'Derselbe Import wird gerade angelegt',
+      'Genau dieser Import wurde eben verlangt und ist noch nicht beantwortet.',
+      'Warten Sie auf die Antwort des ersten Aufrufs; nichts wird doppelt importiert.',
+    ],
+  ],
   // Connecting a portal
   oauth_missing_code: [
     ['HubSpot sent the browser back without a code.', 'Start the installation again.'],

@@ -18,8 +18,8 @@ export type ReceivedFile = StoredFile & {
 export type FileEntry = ImportRequest['files'][number]
 
 export type PreflightOptions = {
-  /** `never`: what would have to be written anew for HubSpot is refused. */
-  normalize: 'auto' | 'never'
+  /** `never`: what would have to be written anew for HubSpot is refused. `off`: nobody looks into it, and it goes as it is. */
+  normalize: 'auto' | 'never' | 'off'
   /** Wrong cells refuse the file. */
   strict: boolean
   /** The worksheet that is wanted, by its name. */

@@ -1,0 +1,152 @@
+import { type Request, type Response, Router } from 'express'
+import { z } from 'zod'
+import { AppError } from '../errors.js'
+import { onlyMethods } from '../http/problem.js'
+import { uploadOf } from '../http/upload.js'
+import { acceptImport, parseImportRequest } from '../imports/accept.js'
+import { stopImport } from '../imports/cancel.js'
+import type { Import, ImportStore } from '../imports/import-store.js'
+import type { ReceivedFile } from '../imports/preflight/table.js'
+import { receiveFiles } from '../imports/receive.js'
+import type { RowErrorStore } from '../imports/row-error-store.js'
+import { untilAnswered } from '../imports/watch.js'
+import type { PartnerStore } from '../partners/partner-store.js'
+import { callerOf, requirePartner } from '../partners/require-partner.js'
+import { PortalId } from '../portals/portal-store.js'
+import { type KnownImport, known, toHubSpotError, toHubSpotImport } from './answers.js'
+import type { AwaitedAnswerStore } from './awaited-answer-store.js'
+
+type Deps = Parameters<typeof acceptImport>[0] &
+  Parameters<typeof receiveFiles>[0] &
+  Parameters<typeof stopImport>[0] & {
+    imports: ImportStore
+    partners: PartnerStore
+    rowErrors: Pick<RowErrorStore, 'list'>
+    awaitedAnswers: AwaitedAnswerStore
+  }
+
+/** Both of HubSpot's addresses for the same calls: the one that its SDKs know, and the one with a date. */
+const BASES = ['/hubspot/:portalId/crm/v3/imports', '/hubspot/:portalId/crm/imports/:version']
+/** Below the minute after which HubSpot's clients give up. */
+const WAIT_SECONDS = 55
+
+const Page = z.object({
+  limit: z.coerce.number().int().min(1).max(100).catch(10),
+  after: z.string().max(64).optional().catch(undefined),
+})
+
+/** /hubspot/:portalId/crm/…: HubSpot's own five calls of imports, with its answers, for its unmodified clients. */
+export function compatRoutes(deps: Deps): Router {
+  const router = Router()
+  const at = (path: string) => BASES.map((base) => base + path)
+  const ownerOf = (req: Request, res: Response) => ({
+    portalId: String(req.params.portalId),
+    partnerId: callerOf(res).partnerId,
+  })
+
+  async function find(req: Request, res: Response): Promise<KnownImport> {
+    const id = String(req.params.importId)
+    const made = /^\d{1,19}$/.test(id) ? await deps.imports.findByHubSpotId(ownerOf(req, res), id) : undefined
+    const found = made && known(made)
+    if (!found) throw new AppError('import_not_found', { detail: `There is no import ${id.slice(0, 40)}.` })
+    return found
+  }
+
+  const receive = receiveFiles(deps, {
+    senderOf: (res) => callerOf(res).partnerId,
+    textField: 'importRequest',
+    checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
+  })
+
+  router.use(at(''), refuseOddPaths)
+  router.post(at(''), requirePartner(deps), receive, async (req: Request, res: Response) => {
+    const owner = ownerOf(req, res)
+    const made = await accept(owner, res)
+    // A client that has gone will ask again: the same call is the same import as long as nobody has been answered.
+    const now = await untilAnswered(deps, owner, made, WAIT_SECONDS)
+    if (res.closed) return
+    const there = known(now)
+    if (!there && now.state !== 'failed') {
+      res.set('x-should-retry', 'false')
+      throw new AppError('submission_delayed', {
+        detail: `HubSpot has not answered yet. The import is accepted as ${made.id} and goes on by itself: do not send it again.`,
+      })
+    }
+    res.once('finish', () => void deps.awaitedAnswers.end(made.id).catch(() => undefined))
+    if (!there) throw new AppError('hubspot_refused', { detail: now.problem?.detail, context: { importId: made.id } })
+    res.set('x-should-retry', 'false').json(toHubSpotImport(there))
+  })
+  router.get(at(''), requirePartner(deps), async (req, res) => {
+    const { limit, after } = Page.parse(req.query)
+    const { imports, hasMore } = await deps.imports.list(ownerOf(req, res), {
+      limit,
+      after: /^imp_[0-9a-f]{32}$/.test(after ?? '') ? after : undefined,
+    })
+    const last = imports.at(-1)
+    res.json({
+      results: imports.flatMap((made) => known(made) ?? []).map(toHubSpotImport),
+      ...(hasMore && last ? { paging: { next: { after: last.id, link: '' } } } : {}),
+    })
+  })
+  router.get(at('/:importId'), requirePartner(deps), async (req, res) => {
+    res.json(toHubSpotImport(await find(req, res)))
+  })
+  router.post(at('/:importId/cancel'), requirePartner(deps), async (req, res) => {
+    const { id } = await find(req, res)
+    const requestedAt = new Date().toISOString()
+    await stopImport(deps, ownerOf(req, res), id)
+    res.json({ status: 'COMPLETE', requestedAt, startedAt: requestedAt, completedAt: new Date().toISOString() })
+  })
+  router.get(at('/:importId/errors'), requirePartner(deps), async (req, res) => {
+    const made = await find(req, res)
+    const { limit, after } = Page.parse(req.query)
+    const { errors, next } = await deps.rowErrors.list(made.id, {
+      limit,
+      origin: 'hubspot',
+      after: /^\d{1,18}$/.exec(after ?? '')?.[0],
+    })
+    res.json({
+      results: errors.map((error, i) => toHubSpotError(error, `${after ?? '0'}${i}`, made.updatedAt)),
+      ...(next ? { paging: { next: { after: next, link: '' } } } : {}),
+    })
+  })
+  router.all(at(''), onlyMethods('GET', 'HEAD', 'POST'))
+  router.all(at('/:importId/cancel'), onlyMethods('POST'))
+  router.all([...at('/:importId'), ...at('/:importId/errors')], onlyMethods('GET', 'HEAD'))
+  return router
+
+  /** The import that a call makes, or that the same call has made before and nobody was told of. */
+  async function accept(owner: { portalId: string; partnerId: string }, res: Response): Promise<Import> {
+    const { text, files } = uploadOf<ReceivedFile>(res)
+    if (text === undefined) {
+      await Promise.all(files.map(({ storeKey }) => deps.files.remove(storeKey)))
+      throw new AppError('import_request_missing', { detail: 'Send importRequest beside the files.' })
+    }
+    try {
+      const { made } = await acceptImport(deps, {
+        ...owner,
+        sender: { keyId: callerOf(res).keyId },
+        text,
+        files,
+        // Its bytes are the sender's business, and HubSpot's.
+        options: { normalize: 'off', strict: false },
+        idempotency: undefined,
+        alongside: (importId, tx, fingerprint) => deps.awaitedAnswers.begin({ ...owner, fingerprint }, importId, tx),
+      })
+      return made
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'create_twin')) throw error
+      const first = await deps.imports.find(owner, String(error.options.context?.importId))
+      if (!first) throw error
+      return first
+    }
+  }
+}
+
+/** Of the dates only those that HubSpot could have; and no portal that is none. */
+function refuseOddPaths(req: Request, _res: Response, next: () => void): void {
+  const { portalId, version } = req.params as { portalId?: string; version?: string }
+  if (!PortalId.safeParse(portalId).success || (version !== undefined && !/^\d{4}-\d{2}$/.test(version)))
+    throw new AppError('not_found', { detail: 'There is no such address.' })
+  next()
+}
