@@ -43,6 +43,8 @@ describe('a file that is larger than the portal’s plan takes', () => {
     // Its 24,001st row, the header being the first line.
     const errors = await ask<Listed>(app, `${res.body.links.errors}?origin=hubspot`)
     expect(errors.body.results).toMatchObject([{ code: 'INVALID_EMAIL', line: 24_002 }])
+    const csv = await fetch(`${res.body.links.errors}?format=csv`, { headers: { authorization: `Bearer ${app.key}` } })
+    expect(await csv.text()).toMatch(/none at all,.*INVALID_EMAIL.*The email address is not valid.*24002\n$/)
     const listed = await ask<{ results: { id: string }[] }>(app, `/v1/portals/${PORTAL}/imports`)
     expect(listed.body.results.map(({ id }) => id)).toEqual([res.body.id])
   })

@@ -49,7 +49,7 @@ type Input = Upload & {
   sender: Sender
   idempotency: Idempotency
   /** What else belongs to the making of the import, all or nothing. */
-  alongside?: (importId: string, tx: Transaction) => Promise<void>
+  alongside?: (importId: string, tx: Transaction, fingerprint: Buffer<ArrayBuffer>) => Promise<void>
 }
 
 /** The import; replayed: it had been made already, by an earlier request with the same key. */
@@ -92,7 +92,7 @@ export async function acceptImport(deps: Deps, { sender, idempotency, alongside,
           sender,
           key,
           correctionOf: correctionOf?.id,
-          alongside: alongside && ((tx) => alongside(id, tx)),
+          alongside: alongside && ((tx) => alongside(id, tx, Buffer.from(fingerprint))),
         },
         enqueueIn,
       ),
@@ -195,6 +195,10 @@ function readCorrection({ request }: StoredImport, { text, files, options }: Upl
   if (text !== undefined || options.template)
     throw invalid([{ pointer: '', detail: 'corrections go as their import did: send the file alone' }])
   const [entry] = request.files
+  if (request.files.length > 1)
+    throw new AppError('corrections_impossible', {
+      detail: 'It was made of several files: which of them a row was in is not known.',
+    })
   const [file, another] = files
   if (!file || another || !entry) throw new AppError('file_missing', { detail: 'Send one part named "files" with a filename.' })
   const fileFormat = file.inspected.kind === 'text' ? ('CSV' as const) : ('SPREADSHEET' as const)

@@ -46,6 +46,8 @@ export type Import = {
   partCount: number | null
   /** The import whose failed rows these are, corrected. */
   correctionOf: string | null
+  /** What is imported, by object type id. */
+  objectTypes: string[]
   /** An earlier import of the same partner and portal, of the same bytes. */
   possibleDuplicateOf: string | null
   createdAt: Date
@@ -103,6 +105,7 @@ const FIELDS = {
   splitState: true,
   partCount: true,
   correctionOf: true,
+  objectTypes: true,
   possibleDuplicateOf: true,
   createdAt: true,
   updatedAt: true,
@@ -242,6 +245,7 @@ export function createImportStore(prisma: Database) {
           parts: made.map((partId) => ({ id: partId, hubspotImportId: null, state: null, counters: {} })),
           partCount: isSplit ? pieces.length : null,
           correctionOf: input.correctionOf ?? null,
+          objectTypes: objectTypesOf(request),
           findings: { errors: counts.errors, warnings: counts.warnings },
           findingCodes: counts.byCode,
         }
@@ -256,12 +260,23 @@ export function createImportStore(prisma: Database) {
     async read(id: string): Promise<StoredImport> {
       const row = await prisma.import.findUniqueOrThrow({ where: { id }, select: { ...FIELDS, request: true } })
       // It was parsed by this very schema before it was stored.
-      return { ...toImport(row), request: row.request as ImportRequest }
+      const [made] = await joinParts(prisma, [row])
+      if (!made) throw new AppError('internal')
+      return { ...made, request: row.request as ImportRequest }
     },
 
     async find({ portalId, partnerId }: Owner, id: string): Promise<Import | undefined> {
       const [found] = await readImports(prisma, { where: { id, portalId, partnerId, wholeId: null } })
       return found
+    },
+
+    /** By HubSpot's id of it, or of one of its parts. */
+    async findByHubSpotId({ portalId, partnerId }: Owner, hubspotImportId: string): Promise<Import | undefined> {
+      const part = await prisma.importPart.findFirst({
+        where: { hubspotImportId, import: { portalId, partnerId } },
+        select: { import: { select: { id: true, wholeId: true } } },
+      })
+      return part ? this.find({ portalId, partnerId }, part.import.wholeId ?? part.import.id) : undefined
     },
 
     /** Newest first; `after` is the last import of the page before. */

@@ -48,7 +48,7 @@ export function createRowErrorStore(prisma: Database) {
         SELECT * FROM (
           SELECT e."id", e."line" + coalesce(i."firstLine" - 2, 0) AS "line", e."code", e."message", e."fix", e."columnName"
           FROM "RowError" e JOIN "Import" i ON i."id" = e."importId"
-          WHERE (i."id" = ${importId} OR i."wholeId" = ${importId}) AND e."origin" = ${origin} AND e."line" >= 2
+          WHERE (i."id" = ${importId} OR i."wholeId" = ${importId}) AND e."origin" = ${origin} AND e."line" >= 1
         ) found WHERE ("line", "id") > (${after.line}::int, ${after.id}::bigint) ORDER BY "line", "id" LIMIT ${limit}`
     },
 

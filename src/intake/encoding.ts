@@ -46,7 +46,7 @@ export function createEncodingCheck() {
     if (firstBadAt < 0 && isUtf8(part)) {
       if (isAscii(part)) return
       isPlain = false
-      letters.good += 1
+      letters.good += countLeads(part)
       return
     }
     isPlain = false
@@ -92,6 +92,16 @@ function unfinished(bytes: Buffer): number {
     if (byte >= 0xc0) return (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) > back ? back : 0
   }
   return 0
+}
+
+/** So many letters of a part speak for it: more need not be counted. */
+const ENOUGH = 4_096
+
+/** How many letters beyond ASCII a part of UTF-8 has, up to enough. */
+function countLeads(part: Buffer): number {
+  let count = 0
+  for (let at = 0; at < part.length && count < ENOUGH; at++) if ((part[at] ?? 0) >= 0xc2) count += 1
+  return count
 }
 
 /** Counts what is UTF-8 beyond ASCII and what cannot be; resolves to where the first of those is, -1 for none. */

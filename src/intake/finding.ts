@@ -20,6 +20,7 @@ export type Finding = {
 /** Of each code so many are kept; all are counted. */
 const KEPT_OF_A_CODE = 1_000
 const MAX_VALUE_LENGTH = 120
+const MAX_TEXT_LENGTH = 1_000
 
 /** Findings counted by severity, and how often each code was seen. */
 export type FindingCounts = { errors: number; warnings: number; byCode: Record<string, number> }
@@ -39,7 +40,7 @@ export function createFindings() {
       counts.byCode[code] = seen
       if (seen > KEPT_OF_A_CODE) return
       const described = describe()
-      kept.push({ severity, code, ...described, value: described.value && shorten(described.value) })
+      kept.push({ severity, code, ...detach({ ...described, value: described.value && shorten(described.value) }) })
     },
 
     /** So many more than those that were described. */
@@ -64,6 +65,20 @@ export function createFindings() {
 
     kept: (): readonly Finding[] => kept,
     counts: (): FindingCounts => counts,
+  }
+}
+
+/** What a finding says, cut short; and copied, since a part of a text keeps all of that text. */
+function detach(described: Omit<Finding, 'severity' | 'code'>): Omit<Finding, 'severity' | 'code'> {
+  const { message, fix, file, columnName, value } = described
+  const copy = (text: string | null) => text && Buffer.from(text.slice(0, MAX_TEXT_LENGTH).toWellFormed()).toString()
+  return {
+    ...described,
+    message: copy(message) ?? '',
+    fix: copy(fix),
+    file: copy(file),
+    columnName: copy(columnName),
+    value: copy(value),
   }
 }
 

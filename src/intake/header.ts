@@ -5,6 +5,9 @@ import type { Findings } from './finding.js'
 /** As much of HubSpot's mapping of a column as says which one it is. */
 type Mapping = { columnName: string; ignored?: boolean | undefined }
 
+/** What may have been meant is looked for among all names, which takes its time. */
+const MAX_HINTS = 20
+
 type Input<M extends Mapping> = { header: string[]; mappings: M[]; file: string; findings: Findings }
 
 /**
@@ -40,7 +43,7 @@ export function fitMapping<M extends Mapping>({
     const name = mapping.columnName.slice(0, 200)
     if (column === undefined) {
       if (mapping.ignored) continue
-      const meant = closest(mapping.columnName, header)
+      const meant = errors.length < MAX_HINTS ? closest(mapping.columnName, header) : undefined
       const hint = found.length > 0 ? '; it is mapped twice' : meant ? `; did you mean "${meant.slice(0, 200)}"?` : ''
       errors.push({ pointer, file, column: name, detail: `the file has no column "${name}"${hint}` })
       continue

@@ -9,6 +9,8 @@ export type Piece<Stored> = { stored: Stored; rows: number; firstLine: number }
 type Batch = { bytes: Buffer; ends: number[] }
 
 const [LF, CR, QUOTE, COMMA] = [0x0a, 0x0d, 0x22, 0x2c]
+/** UTF-8's byte order mark. */
+const MARK = Buffer.from([0xef, 0xbb, 0xbf])
 /** A record that is longer is held by nobody. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024
 
@@ -38,6 +40,12 @@ export async function splitCsv<Stored>(
   }
 
   while (batch) {
+    // Blank lines between parts are in neither; those at the end make no part of their own.
+    if (isBlank(batch.bytes.subarray(0, batch.ends[0]))) {
+      line += 1
+      batch = rest(batch, 1) ?? (await nextBatch(batches))
+      continue
+    }
     const piece = { rows: 0, firstLine: line }
     async function* read(): AsyncIterable<Buffer> {
       yield header
@@ -88,8 +96,10 @@ async function* readBatches(source: AsyncIterable<Buffer>): AsyncGenerator<Batch
   let held: Buffer[] = [] // the start of a record that goes on
   let heldBytes = 0
   const ends = createEndFinder()
+  let isStart = true
   for await (const chunk of source) {
-    const found = ends.find(chunk)
+    const found = ends.find(chunk, isStart && chunk.subarray(0, MARK.length).equals(MARK) ? MARK.length : 0)
+    isStart = false
     const last = found.at(-1)
     if (last === undefined) {
       held.push(chunk)
@@ -111,9 +121,9 @@ function createEndFinder() {
   let isClosed = false // the byte before closed a quoted cell
 
   return {
-    find(chunk: Buffer): number[] {
+    find(chunk: Buffer, from: number): number[] {
       const ends: number[] = []
-      for (let at = 0; at < chunk.length; at++) {
+      for (let at = from; at < chunk.length; at++) {
         if (isQuoted) {
           at = chunk.indexOf(QUOTE, at)
           if (at < 0) break
@@ -132,6 +142,7 @@ function createEndFinder() {
   }
 }
 
-function isBlank(record: Buffer): boolean {
+function isBlank(whole: Buffer): boolean {
+  const record = whole.subarray(0, MARK.length).equals(MARK) ? whole.subarray(MARK.length) : whole
   return record.length === 0 || (record.length <= 2 && record.every((byte) => byte === LF || byte === CR))
 }

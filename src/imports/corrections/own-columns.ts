@@ -1,11 +1,6 @@
 import { rewriteCsv, withFormula } from '../../intake/write-csv.js'
 import { OWN_COLUMNS } from './error-csv.js'
 
-/** Whether a file is one of ours that was sent back. */
-export function hasOwnColumns(header: string[]): boolean {
-  return header.some(isOwn)
-}
-
 /** A corrected file as its sender had it first: without our columns, and without our apostrophes. */
 export function withoutOwnColumns(source: AsyncIterable<Buffer>, header: string[]): AsyncIterable<Buffer> {
   const kept = header.flatMap((name, column) => (isOwn(name) ? [] : [column]))

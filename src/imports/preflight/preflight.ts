@@ -76,6 +76,9 @@ export const HARMLESS = [
   'DUPLICATES_NOT_LOOKED_FOR',
 ]
 
+const MAX_COLUMN_NAME = 1_000
+/** Each is looked up at HubSpot. */
+const MAX_OBJECT_TYPES = 10
 const FORMATS = { text: ['CSV'], workbook: ['SPREADSHEET', 'XLSX'], 'old workbook': ['SPREADSHEET', 'XLS'] } as const
 
 /**
@@ -105,6 +108,7 @@ export async function preflight(
       if (template && table.header)
         await noteDrift(deps, { portalId, template, header: table.header, file: table.name, findings })
       if (guess) noteGuess(findings, table.name, guess)
+      refuseLongNames(table)
       const entry = fitEntry(asked, table, findings, i)
       const columns = await planColumns(deps, { portalId, request, entry, findings })
       const rows = await table.check({ file: table.name, columns, dateFormat })
@@ -112,7 +116,7 @@ export async function preflight(
       checked.push(toImportFile(file, table, rows))
     }
     const hasHeader = entries[0]?.fileImportPage.hasHeader ?? false
-    const pieces = await splitWhereNeeded(deps, { portalId, files: checked, hasHeader, made })
+    const pieces = options.normalize === 'off' ? [] : await splitWhereNeeded(deps, { portalId, files: checked, hasHeader, made })
     return {
       request: { ...request, files: entries },
       files: checked,
@@ -142,6 +146,7 @@ function checkFormat({ fileFormat, fileName }: FileEntry, { name, inspected: { k
 
 async function ready(deps: PreflightDeps, unready: Unready): Promise<Table> {
   const { file, entry, findings, options } = unready
+  if (options.normalize === 'off') return asItIs(unready)
   if (file.packed && options.normalize === 'never')
     throw new AppError('normalization_needed', {
       detail: `HubSpot takes no gzip. Send "${file.name}" unpacked, or without normalize=never.`,
@@ -158,6 +163,21 @@ async function ready(deps: PreflightDeps, unready: Unready): Promise<Table> {
     'Save it as .xlsx or .csv to have its rows checked before HubSpot sees them.',
   )
   return { name, format: entry.fileFormat, stored: file, header: undefined, check: async () => null }
+}
+
+/** A file that HubSpot gets as it was sent, whatever is in it. */
+function asItIs({ file, entry }: Unready): Table {
+  const { inspected } = file
+  const records = inspected.kind === 'text' ? inspected.structure : undefined
+  const rows = records ? Math.max(0, records.records - records.blank - (entry.fileImportPage.hasHeader ? 1 : 0)) : null
+  return { name: file.name, format: entry.fileFormat, stored: file, header: undefined, check: async () => rows }
+}
+
+/** HubSpot takes no such names, and every finding of the column would repeat it. */
+function refuseLongNames({ header = [] }: Table): void {
+  const at = header.findIndex((name) => name.length > MAX_COLUMN_NAME)
+  if (at >= 0)
+    throw new AppError('header_invalid', { detail: `The name of column ${at + 1} has more than ${MAX_COLUMN_NAME} characters.` })
 }
 
 function noteRenamed(findings: Findings, file: ReceivedFile, { fileName }: FileEntry, { name }: Table): void {
@@ -214,6 +234,10 @@ async function planColumns(
   const types = new Set(
     mappings.filter(({ propertyName }) => propertyName).map((mapping) => typeIdOf(objectTypeOf(mapping) ?? '')),
   )
+  if (types.size > MAX_OBJECT_TYPES)
+    throw new AppError('import_request_invalid', {
+      detail: `Its columns are of ${types.size} object types; ${MAX_OBJECT_TYPES} are possible.`,
+    })
   const found = await Promise.all([...types].map(async (type) => [type, await cache.find(portalId, type)] as const))
   const unknown = found.flatMap(([type, known]) => (known ? [] : [type]))
   if (unknown.length > 0)

@@ -5,7 +5,7 @@ import type { Findings } from '../../intake/finding.js'
 import { readHeader } from '../../intake/head.js'
 import { inspect, type Text } from '../../intake/inspect.js'
 import type { Structure } from '../../intake/structure.js'
-import { hasOwnColumns, withoutOwnColumns } from '../corrections/own-columns.js'
+import { withoutOwnColumns } from '../corrections/own-columns.js'
 import { noteFile, type Table, type TableDeps, type Unready } from './table.js'
 
 const MAX_COLUMNS = 999
@@ -72,10 +72,10 @@ export function textTable(
   }
 }
 
-/** A corrected file as its sender had it first; any other as it is. */
+/** A corrected file as its sender had it first, whether or not our columns are still there; any other as it is. */
 export async function withoutOurColumns(deps: TableDeps, unready: Unready, table: Table): Promise<Table> {
   const { header, stored, name } = table
-  if (!unready.isCorrection || !header || !hasOwnColumns(header)) return table
+  if (!unready.isCorrection || !header || table.format !== 'CSV') return table
   const bytes = withoutOwnColumns(deps.files.read(stored.storeKey), header)
   return textTable(deps, unready, { name, ...(await storeText(deps, name, bytes, unready.made)) })
 }

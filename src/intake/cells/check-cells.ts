@@ -1,7 +1,7 @@
 import type { Findings } from '../finding.js'
 import { type Check, checkOf, checkStart } from './checks.js'
 import type { CheckedColumn } from './columns.js'
-import { createSeenValues } from './seen-values.js'
+import { createSeenValues, MAX_VALUES, type ValueBudget } from './seen-values.js'
 import type { DateFormat } from './value-forms.js'
 
 /** A row of any file: a cell beyond the last is ''. */
@@ -19,8 +19,9 @@ type Watched = {
 
 /** Checks rows one by one, each cell by what it goes to; in memory that does not grow with the file's cells. */
 export function createCellCheck({ file, columns, dateFormat }: CellPlan, findings: Findings): (row: Row) => void {
+  const budget = { left: MAX_VALUES }
   const watched = columns.flatMap((column, at): Watched[] =>
-    column ? [{ at, column, check: checkOf(column, dateFormat), isRepeated: repeated(column) }] : [],
+    column ? [{ at, column, check: checkOf(column, dateFormat), isRepeated: repeated(column, budget) }] : [],
   )
   let isTold = false
 
@@ -86,8 +87,8 @@ export function createCellCheck({ file, columns, dateFormat }: CellPlan, finding
 }
 
 /** Whether a value was there before, of a column whose values must be unique. */
-function repeated({ identifies, property }: CheckedColumn): Watched['isRepeated'] {
+function repeated({ identifies, property }: CheckedColumn, budget: ValueBudget): Watched['isRepeated'] {
   if (identifies === null && !property?.hasUniqueValue) return undefined
-  const seen = createSeenValues()
+  const seen = createSeenValues(budget)
   return (cell) => seen.add(cell)
 }

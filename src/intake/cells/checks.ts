@@ -25,7 +25,7 @@ const FORMATS: Record<DateFormat, string> = {
   YEAR_MONTH_DAY: '2026-12-31',
 }
 const MAX_CELL_CHARS = 65_536
-const MAX_MEANT = 1_000
+const MAX_MEANT = 200
 const MAX_KNOWN = 10_000
 const MAX_OPTIONS_SEARCHED = 2_000
 
@@ -117,35 +117,40 @@ function checkOfType(property: Property, dateFormat: DateFormat): Check | undefi
 function checkOfOptions({ label, fieldType, options }: Property): Check {
   const known = new Set(options.flatMap((option) => [option.label.trim().toLowerCase(), option.value.trim().toLowerCase()]))
   const isMultiple = fieldType === 'checkbox'
+  const names = options.flatMap((option) => [option.label, option.value])
+  const nameless = wrong(
+    'INVALID_ENUMERATION_OPTION',
+    `"${label}" has no option of this name.`,
+    'Use one of the property’s options, or add this one in HubSpot.',
+  )
   // The same wrong value is mostly in many rows.
   const meant = new Map<string, Wrong>()
   const describe = (cell: string): Wrong => {
-    const near =
-      options.length <= MAX_OPTIONS_SEARCHED
-        ? closest(
-            cell,
-            options.flatMap((option) => [option.label, option.value]),
-          )
-        : undefined
-    return wrong(
-      'INVALID_ENUMERATION_OPTION',
-      `"${label}" has no option of this name.`,
-      near ? `Did you mean "${near}"?` : 'Use one of the property’s options, or add this one in HubSpot.',
-    )
+    const near = options.length <= MAX_OPTIONS_SEARCHED ? closest(cell, names) : undefined
+    return near === undefined ? nameless : { ...nameless, fix: `Did you mean "${near}"?` }
   }
   return (cell) => {
     if (known.has(cell)) return undefined
     const plain = cell.trim().toLowerCase()
     if (known.has(plain)) {
       // As it stands, it need not be made plain again.
-      if (known.size < MAX_KNOWN) known.add(cell)
+      if (known.size < MAX_KNOWN) known.add(copy(cell))
       return undefined
     }
     if (isMultiple && plain.split(';').every((one) => one.trim() === '' || known.has(one.trim()))) return undefined
-    const found = meant.get(plain) ?? describe(cell)
-    if (meant.size < MAX_MEANT) meant.set(plain, found)
-    return found
+    const found = meant.get(plain)
+    if (found) return found
+    // Of so many different ones nobody asks what each was meant to be.
+    if (meant.size >= MAX_MEANT) return nameless
+    const described = describe(cell)
+    meant.set(copy(plain), described)
+    return described
   }
+}
+
+/** A part of a text keeps all of that text. */
+function copy(part: string): string {
+  return Buffer.from(part).toString()
 }
 
 function isOwner(cell: string): boolean {

@@ -37,6 +37,8 @@ type Input = {
   findings: Findings
 }
 
+/** What may have been meant is looked for among all properties, which takes its time. */
+const MAX_HINTS = 20
 const TYPE_IDS: Record<string, string> = { contact: '0-1', company: '0-2', companies: '0-2', deal: '0-3', ticket: '0-5' }
 const NAMES: Record<string, string> = { '0-1': 'Contacts', '0-2': 'Companies', '0-3': 'Deals', '0-5': 'Tickets' }
 
@@ -54,7 +56,8 @@ const REQUIRED: Record<string, string[][]> = {
 /** The id of an object type that is given by its id or its name. */
 export function typeIdOf(idOrName: string): string {
   const name = idOrName.toLowerCase()
-  return TYPE_IDS[name] ?? TYPE_IDS[name.replace(/s$/, '')] ?? idOrName
+  const known = [name, name.replace(/s$/, '')].find((one) => Object.hasOwn(TYPE_IDS, one))
+  return known === undefined ? idOrName : (TYPE_IDS[known] ?? idOrName)
 }
 
 /** What each column's cells are to be checked by, and what is wrong with the columns themselves; null: not imported, or no property's. */
@@ -69,6 +72,7 @@ export function readColumns({ file, mappings, properties, operations, findings }
       columnName: column === null ? null : (mappings[column]?.columnName ?? null),
       value: null,
     }))
+  let unknown = 0
   const columns = mappings.map((mapping, at): CheckedColumn | null => {
     const { propertyName, columnName } = mapping
     if (mapping.ignored || !propertyName || mapping.toColumnObjectTypeId) return null
@@ -77,10 +81,14 @@ export function readColumns({ file, mappings, properties, operations, findings }
     const property = known?.find(({ name }) => name === propertyName) ?? null
     const identifies = identifierOf(mapping, objectTypeId)
     if (known && !property) {
-      const meant = closest(
-        propertyName,
-        known.map(({ name }) => name),
-      )
+      unknown += 1
+      const meant =
+        unknown <= MAX_HINTS
+          ? closest(
+              propertyName,
+              known.map(({ name }) => name),
+            )
+          : undefined
       note(
         'PROPERTY_DEFINITION_NOT_FOUND',
         at,

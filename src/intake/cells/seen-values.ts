@@ -1,5 +1,7 @@
-/** Values beyond these are not looked for any more. */
-const MAX_VALUES = 5_000_000
+/** How many values more may be kept, of all columns of a file together; what is beyond is not looked for. */
+export type ValueBudget = { left: number }
+
+export const MAX_VALUES = 5_000_000
 const FIRST_CAPACITY = 1 << 12
 /** Of the table's places so many are taken before it grows. */
 const FULL_SHARE = 0.8
@@ -8,7 +10,7 @@ const FULL_SHARE = 0.8
  * Which values of a column there were before. Of each, two independent hashes of 32 bits are kept, eight bytes in all: of
  * five million values two different ones are taken for the same once in a million files.
  */
-export function createSeenValues() {
+export function createSeenValues(budget: ValueBudget) {
   let capacity = FIRST_CAPACITY
   let low = new Uint32Array(capacity)
   let high = new Uint32Array(capacity)
@@ -42,7 +44,7 @@ export function createSeenValues() {
     /** Whether the value was there before, blanks around it and the case of letters aside; undefined: there were too many to know. */
     add(given: string): boolean | undefined {
       const value = plain(given)
-      if (size >= MAX_VALUES) return undefined
+      if (budget.left <= 0) return undefined
       let a = 0x811c9dc5
       let b = 0x9747b28c
       for (let at = 0; at < value.length; at++) {
@@ -55,6 +57,7 @@ export function createSeenValues() {
       a = Math.imul(a ^ (a >>> 16), 0x7feb352d) >>> 0
       b = (Math.imul(b ^ (b >>> 15), 0x846ca68b) | 1) >>> 0
       const wasThere = put(a, b)
+      if (!wasThere) budget.left -= 1
       if (!wasThere && ++size > capacity * FULL_SHARE) grow()
       return wasThere
     },

@@ -9,14 +9,20 @@ export type DateFormat = 'MONTH_DAY_YEAR' | 'DAY_MONTH_YEAR' | 'YEAR_MONTH_DAY'
 const DATE = /^(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})$/
 const TIME = /^[T ](\d{1,2}):(\d{2})(:\d{2}(\.\d{1,9})?)?\s?([AaPp][Mm])?\s?(Z|[+-]\d{2}:?\d{2})?$/
 const EPOCH_MS = /^-?\d{10,13}$/
-const PHONE = /^[+\d\s().\-/]*\d[+\d\s().\-/]*((ext\.?|x)\s*\d{1,6})?$/i
+const PHONE = /^[+\d\s().\-/]+((ext\.?|x)\s*\d{1,6})?$/i
+/** Longer ones are none of anybody's. */
+const [MAX_PHONE, MAX_DOMAIN, MAX_TIME] = [100, 2_048, 64]
 const DOMAIN = /^(?!-)([\p{L}\p{N}-]{1,63}\.)+[\p{L}\p{N}-]{2,63}$/u
 const ID = /^\d{1,19}$/
 const YES_OR_NO = new Set(['true', 'false', 'yes', 'no'])
 const [ZERO, NINE, AT, DOT, COMMA, SEMICOLON, SPACE] = [0x30, 0x39, 0x40, 0x2e, 0x2c, 0x3b, 0x20]
 
-export const isPhone = (cell: string) => PHONE.test(cell.trim())
-export const isDomain = (cell: string) => DOMAIN.test(cell.replace(/^https?:\/\//i, '').replace(/\/.*$/, ''))
+export const isPhone = (cell: string) => cell.length <= MAX_PHONE && PHONE.test(cell.trim()) && /\d/.test(cell)
+export function isDomain(cell: string): boolean {
+  if (cell.length > MAX_DOMAIN) return false
+  const [host = ''] = cell.replace(/^https?:\/\//i, '').split('/', 1)
+  return DOMAIN.test(host)
+}
 export const isRecordId = (cell: string) => ID.test(cell.trim())
 export const isYesOrNo = (cell: string) => YES_OR_NO.has(cell.trim().toLowerCase())
 
@@ -58,6 +64,7 @@ export function isDate(cell: string, format: DateFormat): boolean {
 /** A day with or without a time; or an instant in milliseconds. */
 export function isDateTime(cell: string, format: DateFormat): boolean {
   if (EPOCH_MS.test(cell)) return true
+  if (cell.length > MAX_TIME) return false
   const at = cell.search(/[T ]/)
   return at < 0 ? isDay(cell, format) : isDay(cell.slice(0, at), format) && isTime(cell.slice(at))
 }

@@ -8,6 +8,8 @@ export type CellKind = 'empty' | 'text' | 'number' | 'boolean' | 'error' | 'date
 const SIGNIFICANT_DIGITS = 15
 const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
+/** No program writes more. */
+const MAX_NUMBER_LENGTH = 400
 const DAY_SECONDS = 86_400
 /** From 1970-01-01 to the day 0 of each date system. */
 const [DAY_0_OF_1900, DAY_0_OF_1904] = [-25_569, -24_107]
@@ -24,7 +26,7 @@ export function showNumber(stored: string): string {
 
 /** @throws {AppError} `workbook_invalid` */
 export function parseNumber(stored: string): number {
-  const value = NUMBER.test(stored) ? Number(stored) : Number.NaN
+  const value = stored.length <= MAX_NUMBER_LENGTH && NUMBER.test(stored) ? Number(stored) : Number.NaN
   if (!Number.isFinite(value)) throw invalid('a cell with a number holds something else')
   return value
 }

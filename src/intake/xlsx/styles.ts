@@ -39,8 +39,12 @@ function builtIn(id: number): NumberFormat {
   return BUILT_IN.find(([first, last]) => id >= first && id <= last)?.[2] ?? 'number'
 }
 
+/** No spreadsheet takes more. */
+const MAX_CODE_LENGTH = 255
+
 /** What a format's code shows. Only its first section counts, and in that only what is not quoted, escaped or in brackets. */
-export function classifyFormat(code: string): NumberFormat {
+export function classifyFormat(whole: string): NumberFormat {
+  const code = whole.slice(0, MAX_CODE_LENGTH)
   const bare = code.replaceAll(/"[^"]*"?|\\.|_.|\*./gs, '')
   if (/^[^;]*\[(h+|m+|s+)\]/i.test(bare)) return 'duration'
   const [section = ''] = bare.replaceAll(/\[[^\]]*\]/g, '').split(';')

@@ -21,7 +21,7 @@ export type Cells = {
 const HOST = /^(?:[\p{L}\p{N}-]{1,63}\.){1,6}\p{L}{2,24}$/u
 const HONORIFICS = new Set('mr mrs ms mis mx her hern frau sir madam fr hr m mme divers firma'.split(' '))
 const ACADEMIC =
-  /^(?:(?:dr|prof|dipl|mag|ing|med|phil|rer|nat|pol|jur|h\.c|ph\.?d|mba|b\.?sc|m\.?sc|bsc|msc|ba|ma)\b[\s.,-]*)+(?:-?\p{L}{1,8}\.?\)?)?$/iu
+  /^(?:(?:dr|prof|dipl|mag|ing|med|phil|rer|nat|pol|jur|h\.c|ph\.?d|mba|b\.?sc|m\.?sc|ba|ma)\b[\s.,-]*)+(?:-?\p{L}{1,8}\.?\)?)?$/iu
 const COMPANY_ENDING = /\b(?:gmbh|ag|kg|ohg|ug|gbr|se|e\.?k|inc|ltd|llc|llp|plc|corp|co|b\.?v|s\.?a|ab|as|oy)\.?$/i
 
 const KINDS = {
