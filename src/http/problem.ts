@@ -54,7 +54,7 @@ export function problemHandler({ log, publicUrl, sendErrorPage, isOutage }: Deps
     if (status === 401 && code !== 'signature_invalid') res.set('www-authenticate', 'Bearer realm="Importal"')
     res.status(status).set('cache-control', 'no-store')
     const { detail, errors } = options
-    if (/^\/hubspot\//i.test(req.path))
+    if (/^\/hubspot\/[^/]+\/crm\//i.test(req.path))
       return sendAsHubSpot(res, { code, status, message: detail ?? title, errors: errors ?? [], requestId })
     if (isForBrowser(req)) {
       sendErrorPage(req, res, { status, detail, errors: errors ?? [], code, requestId })
