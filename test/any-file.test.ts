@@ -68,7 +68,7 @@ describe.each([
           expect([status, body]).toEqual([status < 300 ? status : expect.toBeOneOf([400, 415, 422]), expect.anything()])
           if (status >= 400) expect(String(body.detail)).toMatch(/\.$/)
         }),
-        { numRuns: 60 },
+        { numRuns: 25 },
       )
 
       const [kept] = await app.query<{ files: number }>(`SELECT count("storeKey")::int AS files FROM "ImportFile"`)

@@ -87,12 +87,12 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
   row_budget_exceeded: [
     [
       'With this file the partner would import more rows in 24 hours than the account’s admin allows.',
-      'Send it later, or a smaller file; the admin can raise the limit.',
+      'Send it later, or a smaller file; send .xls as .xlsx or CSV, so that its rows can be counted. The admin can raise the limit.',
     ],
     [
       'Die Zeilen dieses Tages sind aufgebraucht',
       'Mit dieser Datei würde der Partner in 24 Stunden mehr Zeilen importieren, als der Admin des Accounts erlaubt.',
-      'Senden Sie sie später, oder eine kleinere Datei; der Admin kann die Grenze erhöhen.',
+      'Senden Sie sie später, oder eine kleinere Datei; .xls als .xlsx oder CSV, damit die Zeilen zählbar sind. Der Admin kann die Grenze erhöhen.',
     ],
   ],
   // What is asked for
@@ -168,11 +168,14 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
     ],
   ],
   body_invalid: [
-    ['The JSON of the request has fields that are unknown or have impossible values.', 'See errors for which ones.'],
+    [
+      'The JSON of the request has fields that are unknown or have impossible values.',
+      'See errors for which ones, or detail where there are none.',
+    ],
     [
       'Ungültiger Inhalt der Anfrage',
       'Das JSON der Anfrage hat unbekannte Felder oder unmögliche Werte.',
-      'In errors steht, welche es sind.',
+      'In errors steht, welche es sind, sonst in detail.',
     ],
   ],
   body_too_large: [
@@ -252,10 +255,13 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
     ['Feld doppelt gesendet', 'Ein Feld wurde zweimal gesendet.', 'Senden Sie es einmal.'],
   ],
   file_missing: [
-    ['No file came with the request.', 'Choose a file; a program sends a part named files with a filename.'],
+    [
+      'No file came with the request, or several where one is possible.',
+      'Choose a file; a program sends a part named files with a filename.',
+    ],
     [
       'Keine Datei',
-      'Mit der Anfrage kam keine Datei.',
+      'Mit der Anfrage kam keine Datei, oder mehrere, wo nur eine möglich ist.',
       'Wählen Sie eine Datei; ein Programm sendet einen Teil namens files mit einem Dateinamen.',
     ],
   ],
@@ -283,33 +289,33 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
     ['Ungültiger Dateiname', 'Der Name der Datei enthält Steuer- oder unsichtbare Zeichen.', 'Benennen Sie die Datei um.'],
   ],
   upload_too_large: [
-    ['The file is larger than this Importal takes.', 'Split the file, or pack it with gzip.'],
+    ['The file is larger than this Importal takes.', 'Split the file, and send the parts one after the other.'],
     [
       'Upload zu groß',
       'Die Datei ist größer, als dieses Importal annimmt.',
-      'Teilen Sie die Datei, oder packen Sie sie mit gzip.',
+      'Teilen Sie die Datei, und senden Sie die Teile nacheinander.',
     ],
   ],
   idempotency_key_invalid: [
     [
       'The header Idempotency-Key is empty, too long, or there twice.',
-      'Send one key of 1 to 255 visible characters, such as a UUID.',
+      'Send one key of 1 to 255 printable ASCII characters, such as a UUID.',
     ],
     [
       'Ungültiger Idempotency-Key',
       'Der Header Idempotency-Key ist leer, zu lang oder doppelt.',
-      'Senden Sie einen Schlüssel aus 1 bis 255 sichtbaren Zeichen, etwa eine UUID.',
+      'Senden Sie einen Schlüssel aus 1 bis 255 druckbaren ASCII-Zeichen, etwa eine UUID.',
     ],
   ],
   idempotency_key_in_use: [
     [
       'Another request with the same Idempotency-Key is still coming in.',
-      'Send it again after the time in Retry-After: you get the answer of the first one.',
+      'Send it again after the time in Retry-After: if the first one succeeded, you get its import.',
     ],
     [
       'Ein Upload mit diesem Idempotency-Key läuft',
       'Eine andere Anfrage mit demselben Idempotency-Key kommt noch herein.',
-      'Senden Sie sie nach der Zeit in Retry-After noch einmal: Sie erhalten die Antwort der ersten.',
+      'Senden Sie sie nach der Zeit in Retry-After noch einmal: War die erste erfolgreich, erhalten Sie deren Import.',
     ],
   ],
   idempotency_key_reused: [
@@ -369,24 +375,24 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
   // The file itself
   file_type_unsupported: [
     [
-      'The file is neither CSV nor an Excel workbook, whatever its name says.',
-      'Save it as .csv or .xlsx with the program that made it.',
+      'The file is neither CSV nor an Excel workbook, or its ending says something else than its content.',
+      'Save it as .csv or .xlsx with the program that made it; do not just rename it.',
     ],
     [
       'Diese Datei kann nicht importiert werden',
-      'Die Datei ist weder CSV noch eine Excel-Arbeitsmappe, wie sie auch heißt.',
-      'Speichern Sie sie mit dem Programm, aus dem sie stammt, als .csv oder .xlsx.',
+      'Die Datei ist weder CSV noch eine Excel-Arbeitsmappe, oder ihre Endung passt nicht zum Inhalt.',
+      'Speichern Sie sie mit dem Programm, aus dem sie stammt, als .csv oder .xlsx; Umbenennen genügt nicht.',
     ],
   ],
   format_mismatch: [
     [
-      'The file is of another format than its name or the importRequest says.',
-      'Give it the right ending, and fileFormat the right value.',
+      'The fileFormat in importRequest is not the format of the file.',
+      'Set fileFormat to CSV for text, and to SPREADSHEET for a workbook.',
     ],
     [
       'Die Datei ist nicht, was sie heißt',
-      'Die Datei hat ein anderes Format, als ihr Name oder der importRequest sagt.',
-      'Geben Sie ihr die richtige Endung, und fileFormat den richtigen Wert.',
+      'Das fileFormat im importRequest ist nicht das Format der Datei.',
+      'Setzen Sie fileFormat auf CSV für Text und auf SPREADSHEET für eine Arbeitsmappe.',
     ],
   ],
   file_empty: [
@@ -394,10 +400,10 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
     ['Die Datei ist leer', 'Die Datei hat keinen Inhalt.', 'Prüfen Sie den Export, aus dem sie stammt.'],
   ],
   no_rows: [
-    ['The file has names of columns, but no rows.', 'Check the export that made it.'],
+    ['The file has no rows, or none below the names of the columns.', 'Check the export that made it.'],
     [
       'Die Datei hat keine Zeilen',
-      'Die Datei hat Spaltennamen, aber keine Zeilen.',
+      'Die Datei hat keine Zeilen, oder keine unter den Spaltennamen.',
       'Prüfen Sie den Export, aus dem sie stammt.',
     ],
   ],
@@ -419,23 +425,23 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
   ],
   mapping_unclear: [
     [
-      'Nobody said what the columns are, and their names do not tell surely enough.',
+      'Nobody said what the columns are, and it cannot be told: by their names, in an .xls, or without the account’s properties.',
       'Choose the columns on the settings page, or send an importRequest or a template.',
     ],
     [
       'Was die Spalten sind, ist nicht klar',
-      'Es ist nicht angegeben, was die Spalten sind, und ihre Namen sagen es nicht sicher genug.',
+      'Es ist nicht angegeben, was die Spalten sind, und nicht zu ermitteln: aus den Namen, bei .xls oder ohne die Eigenschaften.',
       'Wählen Sie die Spalten auf der Einstellungsseite, oder senden Sie einen importRequest oder eine Vorlage.',
     ],
   ],
   header_invalid: [
     [
-      'The first row does not have the columns that are expected.',
+      'The first row does not have the columns that are expected, or a name in it is too long.',
       'Compare the names of the columns with the mapping; errors says which ones differ.',
     ],
     [
       'Die Kopfzeile der Datei ist nicht verwendbar',
-      'Die erste Zeile hat nicht die erwarteten Spalten.',
+      'Die erste Zeile hat nicht die erwarteten Spalten, oder ein Name darin ist zu lang.',
       'Vergleichen Sie die Spaltennamen mit der Zuordnung; errors nennt die Abweichungen.',
     ],
   ],
@@ -465,31 +471,31 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
   split_impossible: [
     [
       'The file is larger than HubSpot takes, and cannot be cut into parts.',
-      'Send fewer rows at once; files that belong together cannot be split.',
+      'Send a workbook as CSV, give the file a header, or send fewer rows; files that belong together cannot be split.',
     ],
     [
       'Die Datei ist zu groß und nicht teilbar',
       'Die Datei ist größer, als HubSpot annimmt, und kann nicht in Teile zerlegt werden.',
-      'Senden Sie weniger Zeilen auf einmal; zusammengehörige Dateien sind nicht teilbar.',
+      'Senden Sie eine Arbeitsmappe als CSV, mit Kopfzeile, oder weniger Zeilen; zusammengehörige Dateien sind nicht teilbar.',
     ],
   ],
   normalization_needed: [
     [
-      'HubSpot takes UTF-8 with commas only, and normalize=never forbids to convert the file.',
+      'HubSpot takes UTF-8 with commas, or a workbook with one sheet, and no gzip; normalize=never forbids to convert the file.',
       'Send it so, or leave normalize=never out.',
     ],
     [
       'HubSpot kann die Datei so nicht annehmen',
-      'HubSpot nimmt nur UTF-8 mit Kommas an, und normalize=never verbietet das Umwandeln.',
+      'HubSpot nimmt UTF-8 mit Kommas oder eine Arbeitsmappe mit einem Blatt, kein gzip; normalize=never verbietet das Umwandeln.',
       'Senden Sie die Datei so, oder lassen Sie normalize=never weg.',
     ],
   ],
   archive_too_large: [
-    ['The file unpacks to far more than its size lets expect.', 'Save the workbook anew, or send it as CSV.'],
+    ['The file unpacks to far more than its size lets expect.', 'Split the file, or send the sheet as CSV without packing it.'],
     [
       'Die Datei wird entpackt zu groß',
       'Die Datei wird beim Entpacken weit größer, als zu erwarten ist.',
-      'Speichern Sie die Arbeitsmappe neu, oder senden Sie CSV.',
+      'Teilen Sie die Datei, oder senden Sie das Blatt ungepackt als CSV.',
     ],
   ],
   archive_damaged: [
@@ -533,10 +539,13 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
     ],
   ],
   sheet_unclear: [
-    ['The workbook has several worksheets, and none of them was chosen.', 'Choose one on the settings page, or send sheet=NAME.'],
+    [
+      'The workbook has several worksheets and none was chosen, or none has the name that was.',
+      'Choose one on the settings page, or send sheet=NAME.',
+    ],
     [
       'Welches Tabellenblatt, ist nicht klar',
-      'Die Arbeitsmappe hat mehrere Tabellenblätter, und keines wurde gewählt.',
+      'Die Arbeitsmappe hat mehrere Tabellenblätter und keines wurde gewählt, oder keines heißt wie das gewählte.',
       'Wählen Sie eines auf der Einstellungsseite, oder senden Sie sheet=NAME.',
     ],
   ],
@@ -558,12 +567,12 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
   ],
   corrections_impossible: [
     [
-      'The rows that failed cannot be told: the file is not kept any more, or there were several.',
+      'The rows that failed cannot be told: the file is not kept any more, is an .xls, or there were several.',
       'Import the corrected rows as a new file.',
     ],
     [
       'Die Zeilen sind nicht zu ermitteln',
-      'Welche Zeilen fehlschlugen, ist nicht zu ermitteln: Die Datei ist nicht mehr da, oder es waren mehrere.',
+      'Welche Zeilen fehlschlugen, ist nicht zu ermitteln: Die Datei ist nicht mehr da, ist .xls, oder es waren mehrere.',
       'Importieren Sie die korrigierten Zeilen als neue Datei.',
     ],
   ],
@@ -619,12 +628,12 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
   // The importRequest
   import_request_missing: [
     [
-      'Several files, or none that tells its columns, came without an importRequest.',
+      'The importRequest is empty, or was left out where it is needed: with several files, with none, or in HubSpot’s own calls.',
       'Send HubSpot’s importRequest as a field of that name.',
     ],
     [
       'Kein importRequest',
-      'Mehrere Dateien, oder eine mit unklaren Spalten, kamen ohne importRequest.',
+      'Der importRequest ist leer oder fehlt, wo er nötig ist: bei mehreren Dateien, bei keiner oder bei HubSpots eigenen Aufrufen.',
       'Senden Sie HubSpots importRequest als Feld dieses Namens.',
     ],
   ],

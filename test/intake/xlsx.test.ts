@@ -98,6 +98,6 @@ it('any table comes back cell for cell, however its workbook is written', async 
       })
       expect(read.map(({ line, cells }) => ({ line, cells }))).toEqual(expected)
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
