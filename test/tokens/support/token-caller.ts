@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseConfig } from '../../../src/config.js'
+import { isOutage } from '../../../src/db/outage.js'
 import { openDatabase } from '../../../src/db/prisma.js'
 import { AppError } from '../../../src/errors.js'
 import { createOAuth } from '../../../src/hubspot/oauth.js'
@@ -16,6 +17,8 @@ import { createCallTally } from '../../../src/portals/call-tally.js'
 import { createPortalStore } from '../../../src/portals/portal-store.js'
 import { createSeal } from '../../../src/portals/seal.js'
 import { createTokenStore } from '../../../src/portals/token-store.js'
+
+const ATTEMPTS = 10
 
 /** Calls for the tokens of each portal: all at once, or spread at random over some milliseconds. */
 export type Order = { portalIds: string[]; callsEach: number; spreadMs?: number }
@@ -52,7 +55,7 @@ async function carryOut({ portalIds, callsEach, spreadMs = 0 }: Order): Promise<
     if (spreadMs > 0) await sleep(Math.random() * spreadMs)
     const start = performance.now()
     try {
-      tokens.add(describe(portalId, await accessToken(portalId, 'check')))
+      tokens.add(describe(portalId, await comingBack(() => accessToken(portalId, 'check'))))
     } catch (error) {
       const code = error instanceof AppError ? error.code : 'internal'
       failed[code] = (failed[code] ?? 0) + 1
@@ -61,6 +64,18 @@ async function carryOut({ portalIds, callsEach, spreadMs = 0 }: Order): Promise<
   }
   await Promise.all(portalIds.flatMap((portalId) => Array.from({ length: callsEach }, () => call(portalId))))
   return { tokens: [...tokens], failed, timesMs }
+}
+
+/** As callers do whom the database had no connection for in time, on a machine that has other things to do. */
+async function comingBack<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call()
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isOutage(error)) throw error
+      await sleep(Math.random() * 1_000 * attempt)
+    }
+  }
 }
 
 function describe(portalId: string, { version, accessToken: token }: VersionedToken): string {
