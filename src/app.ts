@@ -17,6 +17,7 @@ import { partnerRoutes } from './partners/routes.js'
 import { operatorRoutes } from './settings/operator/routes.js'
 import { publicRoutes } from './settings/public/routes.js'
 import { settingsRoutes } from './settings/routes.js'
+import { webhookRoutes } from './webhooks/routes.js'
 import { ERROR } from './words/error.js'
 import { languageOf } from './words/language.js'
 import { explainProblem } from './words/problems.js'
@@ -57,6 +58,7 @@ export function createApp(deps: Deps): Express {
     app.use(operatorRoutes(deps))
     app.use(noticeRoutes(deps))
     app.use(partnerRoutes(deps))
+    app.use(webhookRoutes(deps))
     app.use(mappingRoutes(deps))
     app.use(importRoutes(deps))
     app.use(compatRoutes(deps))

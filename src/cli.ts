@@ -42,6 +42,10 @@ const USAGE = `Usage: npm run -s importal -- <command>
 `
 
 const ROTATED_AT_ONCE = 100
+
+/** How often each key is in use, here and there. */
+const sum = (a: Record<string, number>, b: Record<string, number>) =>
+  Object.fromEntries(Object.keys({ ...a, ...b }).map((id) => [id, (a[id] ?? 0) + (b[id] ?? 0)]))
 const RECEIPT_WITHIN_MS = 70_000
 
 type Options = {
@@ -132,15 +136,21 @@ const COMMANDS: Record<string, Command> = {
     await queue.start(JOB_KINDS)
     return { migrated: true }
   },
-  'rotate-encryption': async ({ dataKeys, audit, config }) => {
-    const done = { rewrapped: 0, failed: [] as string[] }
+  'rotate-encryption': async ({ dataKeys, endpoints, audit, config }) => {
+    const done = { rewrapped: 0, resealed: 0, failed: [] as string[] }
     for (let after: string | undefined = ''; after !== undefined; ) {
       const batch = await dataKeys.rotateEncryption(after, ROTATED_AT_ONCE)
       done.rewrapped += batch.rewrapped
       done.failed.push(...batch.failed)
       after = batch.last
     }
-    const inUse = await dataKeys.countByKey()
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const batch = await endpoints.rotateEncryption(after, ROTATED_AT_ONCE)
+      done.resealed += batch.resealed
+      done.failed.push(...batch.failed)
+      after = batch.last
+    }
+    const inUse = sum(await dataKeys.countByKey(), await endpoints.countByKey())
     await audit.record({ actor: 'operator', action: 'encryption_rotated', detail: { ...done, inUse } })
     const isGood = done.failed.length === 0 && Object.keys(inUse).every((id) => id === config.encryptionKeys[0]?.id)
     return { json: { ...done, inUse }, text: describe({ ...done, inUse }), isGood } satisfies Report

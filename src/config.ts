@@ -34,6 +34,8 @@ export type Config = Readonly<{
   reservedDiskPercent: number
   ambiguousWindowSeconds: number
   trustProxy: number
+  /** Webhooks may go to addresses of a network of one's own, and without TLS. */
+  webhooksAnywhere: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }>
 
@@ -138,6 +140,10 @@ export const VARIABLES = {
   RESERVED_DISK_PERCENT: { schema: wholeNumber(0, 100).default(5), example: '5' },
   AMBIGUOUS_WINDOW_SECONDS: { schema: wholeNumber(0, 7 * 86_400).default(900), example: '900' },
   TRUST_PROXY: { schema: wholeNumber(0, 10).default(0), example: '0' },
+  WEBHOOKS_ANYWHERE: {
+    schema: z.enum(['true', 'false'], 'must be true or false').default('false'),
+    example: 'false',
+  },
   OPERATOR_NAME: { schema: line.optional(), example: 'Example GmbH' },
   OPERATOR_EMAIL: { schema: z.email('must be an e-mail address').optional(), example: 'support@example.com' },
   OPERATOR_ADDRESS: { schema: line.optional(), example: 'Example Street 1, 10115 Berlin, Germany' },
@@ -241,6 +247,7 @@ function toConfig(env: z.output<typeof Environment>): Config {
     ambiguousWindowSeconds: env.AMBIGUOUS_WINDOW_SECONDS,
     operator: { name: env.OPERATOR_NAME, email: env.OPERATOR_EMAIL, address: env.OPERATOR_ADDRESS },
     trustProxy: env.TRUST_PROXY,
+    webhooksAnywhere: env.WEBHOOKS_ANYWHERE === 'true',
     logLevel: env.LOG_LEVEL,
   })
 }

@@ -80,6 +80,7 @@ function settings(appUrl: string, simulatorUrl: string): Record<string, string> 
     HUBSPOT_CLIENT_ID: CLIENT.id,
     HUBSPOT_CLIENT_SECRET: CLIENT.secret,
     HUBSPOT_API_URL: simulatorUrl,
+    WEBHOOKS_ANYWHERE: 'true',
     HUBSPOT_APP_URL: simulatorUrl,
     ENCRYPTION_KEYS: `demo:${randomBytes(32).toString('base64')}`,
     SESSION_SECRET: randomBytes(32).toString('base64'),

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { createAwaitedAnswerStore } from './compat/awaited-answer-store.js'
 import type { Config } from './config.js'
+import { createListener } from './db/listener.js'
 import { type Database, openDatabase } from './db/prisma.js'
 import { createSharedFolder } from './db/shared-folder.js'
 import { createFileStore, type FileStore } from './files/file-store.js'
@@ -48,6 +49,9 @@ import { createSessions } from './portals/session.js'
 import { createSignedCookies } from './portals/signed-cookies.js'
 import { createTokenStore } from './portals/token-store.js'
 import { createQueue } from './queue/queue.js'
+import { createDeliveryStore } from './webhooks/delivery-store.js'
+import { createEndpointStore } from './webhooks/endpoint-store.js'
+import { createSender } from './webhooks/send.js'
 
 /** What is left to do once nothing is on its way to HubSpot any more. */
 const QUEUE_GRACE_MS = 5_000
@@ -72,6 +76,8 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     metrics: createMetrics(),
     alarms: createAlarmStore(forRequests), // one: it remembers which of them it has ended
     queue: createQueue({ connectionString: databaseUrl, log }),
+    listener: createListener({ connectionString: databaseUrl, log }),
+    sender: createSender({ isAnyAllowed: config.webhooksAnywhere }),
     hubspot: createHubSpot(config.hubspot),
     journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
     lanes: createLanes(),
@@ -110,7 +116,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     },
 
     async close(): Promise<void> {
-      await shared.queue.stop(QUEUE_GRACE_MS)
+      await Promise.all([shared.queue.stop(QUEUE_GRACE_MS), shared.listener.close()])
       await Promise.allSettled([stores.callTally.flush(), jobStores.callTally.flush()])
       await Promise.all([forRequests.$disconnect(), forJobs.$disconnect()])
     },
@@ -158,6 +164,8 @@ function openStores({ config, log, files, oauth, metrics, alarms }: Shared, pris
     erasures: createErasureStore(prisma),
     notices: createNoticeStore(prisma),
     journalPosition: createJournalStore(prisma),
+    endpoints: createEndpointStore(prisma, seal),
+    deliveries: createDeliveryStore(prisma, seal),
     states: createOAuthStates(prisma),
     sessions: createSessions(prisma, cookies),
     operatorSessions: createOperatorSessions(prisma, cookies),

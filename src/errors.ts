@@ -16,6 +16,8 @@ export const PROBLEMS = {
   not_found: { status: 404, title: 'No such page', retryable: false },
   portal_not_found: { status: 404, title: 'No such portal', retryable: false },
   template_not_found: { status: 404, title: 'No such template', retryable: false },
+  endpoint_not_found: { status: 404, title: 'No such endpoint', retryable: false },
+  delivery_not_found: { status: 404, title: 'No such message', retryable: false },
   template_name_taken: { status: 409, title: 'A template of this name is there', retryable: false },
   import_not_found: { status: 404, title: 'No such import', retryable: false },
   method_not_allowed: { status: 405, title: 'Method not allowed', retryable: false },
@@ -79,6 +81,10 @@ export const PROBLEMS = {
   draft_not_found: { status: 404, title: 'This file is not waiting here any more', retryable: false },
   draft_started: { status: 409, title: 'The import of this file was started already', retryable: false },
   again_impossible: { status: 409, title: 'This cannot be imported again', retryable: false },
+  // Webhooks
+  url_not_allowed: { status: 422, title: 'Nothing can be sent to this address', retryable: false },
+  too_many_endpoints: { status: 409, title: 'Too many endpoints', retryable: false },
+  too_many_tests: { status: 429, title: 'Too many test events', retryable: true },
   // The importRequest
   import_request_missing: { status: 400, title: 'No importRequest', retryable: false },
   import_request_too_large: { status: 413, title: 'importRequest too large', retryable: false },

@@ -64,6 +64,7 @@ export async function sweep(deps: JobDeps): Promise<void> {
     notices: () => deps.notices.sweep(),
     'awaited answers': () => deps.awaitedAnswers.sweep(),
     drafts: () => sweepDrafts(deps),
+    deliveries: () => deps.deliveries.sweep(),
     'data kept long enough': () => deps.erasures.flagOverdue(OVERDUE_A_SWEEP),
   }
   for (const [step, run] of Object.entries(steps))

@@ -11,6 +11,7 @@ import { createHttpServer } from './http/server.js'
 import { createViews } from './http/views.js'
 import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep, sweepFiles } from './jobs.js'
 import { createLog, describeError, type Log } from './log.js'
+import { startDeliveries } from './webhooks/deliver.js'
 
 /** What sysexits(3) calls EX_CONFIG: starting again will not help, somebody must change something. */
 const EXIT_CONFIG = 78
@@ -113,8 +114,10 @@ async function describeUnsafeSettings(databaseUrl: string): Promise<string | und
 async function startBackground({ config, queue, forJobs, stopWork }: Deps): Promise<{ stop: () => Promise<unknown> }> {
   const isWorker = config.role !== 'web'
   if (isWorker) await queue.work(jobHandlers(forJobs))
-  const sweeping = isWorker ? [sweep, sweepFiles, listenToHubSpot].map((act) => keepDoing(forJobs, act)) : []
-  return { stop: () => Promise.all([stopWork(GRACE_MS), ...sweeping.map((stop) => stop())]) }
+  const stops = isWorker
+    ? [...[sweep, sweepFiles, listenToHubSpot].map((act) => keepDoing(forJobs, act)), startDeliveries(forJobs).stop]
+    : []
+  return { stop: () => Promise.all([stopWork(GRACE_MS), ...stops.map((stop) => stop())]) }
 }
 
 /** Takes no more requests, and lets those that run end, within the time there is. */
@@ -145,8 +148,9 @@ function keepDoing(deps: JobDeps, act: (deps: JobDeps) => Promise<void>): () => 
 }
 
 /** An encryption key that is still needed is not to be dropped unnoticed: its portals could never be opened again. */
-async function describeMissingKeys({ dataKeys, config }: Deps): Promise<string | undefined> {
-  const inUse = Object.entries(await dataKeys.countByKey())
+async function describeMissingKeys({ dataKeys, endpoints, config }: Deps): Promise<string | undefined> {
+  const [portals, secrets] = [await dataKeys.countByKey(), await endpoints.countByKey()]
+  const inUse = [...Object.entries(portals), ...Object.entries(secrets)]
   const missing = inUse.filter(([id]) => !config.encryptionKeys.some((key) => key.id === id))
   if (missing.length === 0) return undefined
   const lines = missing.map(

@@ -1,5 +1,6 @@
 import { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
+import type { Listener } from '../db/listener.js'
 import { AppError } from '../errors.js'
 import { onlyMethods } from '../http/problem.js'
 import { uploadOf } from '../http/upload.js'
@@ -23,6 +24,7 @@ type Deps = Parameters<typeof acceptImport>[0] &
     partners: PartnerStore
     rowErrors: Pick<RowErrorStore, 'list'>
     awaitedAnswers: AwaitedAnswerStore
+    listener: Pick<Listener, 'wait'>
   }
 
 /** Both of HubSpot's addresses for the same calls: the one that its SDKs know, and the one with a date. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
-/** What an id may name: `imp` an import, `prt` a partner, `key` an API key, `fil` a file, `par` a part of an import, `tpl` a template, `drf` a draft. */
-export type IdPrefix = 'imp' | 'prt' | 'key' | 'fil' | 'par' | 'drf' | 'tpl'
+/** What an id may name: `imp` an import, `prt` a partner, `key` an API key, `fil` a file, `par` a part of an import, `tpl` a template, `drf` a draft, `end` a webhook endpoint. */
+export type IdPrefix = 'imp' | 'prt' | 'key' | 'fil' | 'par' | 'drf' | 'tpl' | 'end'
 
 /**
  * A new id: the prefix and a UUIDv7 in 32 hexadecimal digits, so that ids sort by the time they were made.

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import type { Config } from '../config.js'
+import type { Listener } from '../db/listener.js'
 import { AppError } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { refuseInvalid, serve } from '../http/endpoint.js'
@@ -60,6 +61,7 @@ type Deps = {
   idempotency: IdempotencyStore
   turns: Pick<TurnStore, 'findPlaces'>
   history: Pick<HistoryStore, 'listEvents'>
+  listener: Pick<Listener, 'wait'>
   cancellations: CancellationStore
   rowErrors: Pick<RowErrorStore, 'list' | 'listByLine'>
   templates: Pick<TemplateStore, 'find'>
@@ -218,7 +220,9 @@ export function importRoutes(deps: Deps): Router {
       streams += 1
       try {
         res.status(200).set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-        await watch(deps, owner, made, BigInt(after), { write: (text) => void res.write(text), hasGone: () => res.closed })
+        const gone = new AbortController()
+        res.once('close', () => gone.abort())
+        await watch(deps, owner, made, BigInt(after), { write: (text) => void res.write(text), gone: gone.signal })
       } finally {
         streams -= 1
       }

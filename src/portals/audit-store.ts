@@ -32,6 +32,10 @@ export type AuditEvent = {
     | 'key_rolled'
     | 'retention_changed'
     | 'operator_entered'
+    | 'endpoint_created'
+    | 'endpoint_changed'
+    | 'endpoint_deleted'
+    | 'endpoint_secret_rotated'
   portalId?: string
   partnerId?: string
   keyId?: string

@@ -20,6 +20,9 @@ const TAG_BYTES = 16
 
 type Field = 'data_key' | 'access_token' | 'refresh_token'
 
+/** A secret that belongs to no portal's tokens, and the encryption key that seals it. */
+export type SealedText = { sealed: string; keyId: string }
+
 /**
  * Seals pairs of tokens with AES-256-GCM. Every version of a portal's tokens gets a data key of its own, which only the
  * portal's row holds, wrapped by the first encryption key: destroying that one text destroys the pair, an older version
@@ -76,6 +79,22 @@ export function createSeal(keys: readonly EncryptionKey[], environment: string) 
       }
     },
 
+    /** Seals another secret by the first encryption key, for one owner: it opens for no other. */
+    closeText(text: Secret, owner: string): SealedText {
+      const associated = ['importal', environment, 'text', owner, currentKeyId]
+      const encrypted = encrypt(currentKey.reveal(), Buffer.from(text.reveal()), associated)
+      return { sealed: `t1.${currentKeyId}.${encrypted}`, keyId: currentKeyId }
+    },
+
+    /** @throws {AppError} `seal_broken`, `encryption_key_missing` */
+    openText(sealed: string, owner: string): Secret {
+      const [scheme, id = '', encoded = '', ...more] = sealed.split('.')
+      if (scheme !== 't1' || more.length > 0) throw new AppError('seal_broken', { context: { owner } })
+      const key = byId.get(id)
+      if (!key) throw new AppError('encryption_key_missing', { context: { owner, keyId: id.slice(0, 32) } })
+      return secret(decrypt(key.reveal(), encoded, ['importal', environment, 'text', owner, id], { owner }).toString('utf8'))
+    },
+
     /** The same data key, wrapped by the first encryption key. @throws what `openPair` throws */
     rewrap(dataKey: string, binding: SealBinding): Pick<SealedPair, 'dataKey' | 'dataKeyId'> {
       return wrap(unwrap(dataKey, binding), binding)
@@ -92,7 +111,12 @@ function encrypt(key: Buffer, plain: Buffer, associated: (string | number)[]): s
   return Buffer.concat([iv, cipher.getAuthTag(), ciphertext]).toString('base64url')
 }
 
-function decrypt(key: Buffer, encoded: string, associated: (string | number)[], binding: SealBinding): Buffer {
+function decrypt(
+  key: Buffer,
+  encoded: string,
+  associated: (string | number)[],
+  binding: SealBinding | { owner: string },
+): Buffer {
   const bytes = Buffer.from(encoded, 'base64url')
   // The last character has bits that decode to nothing: a text that is not the one we wrote is refused all the same.
   if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString('base64url') !== encoded)

@@ -119,6 +119,52 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
       'Lassen Sie sich die Vorlagen auflisten, und verwenden Sie die ID einer davon.',
     ],
   ],
+  endpoint_not_found: [
+    ['There is no such webhook endpoint, or it is not yours.', 'Check its ID; the list of endpoints has them all.'],
+    [
+      'Endpunkt nicht gefunden',
+      'Diesen Webhook-Endpunkt gibt es nicht, oder er gehört Ihnen nicht.',
+      'Prüfen Sie die ID; die Liste der Endpunkte enthält alle.',
+    ],
+  ],
+  delivery_not_found: [
+    [
+      'There is no such message to this endpoint. Messages are kept for 30 days.',
+      'Check its ID; the log of the endpoint has them all.',
+    ],
+    [
+      'Nachricht nicht gefunden',
+      'Eine solche Nachricht an diesen Endpunkt gibt es nicht. Nachrichten werden 30 Tage aufbewahrt.',
+      'Prüfen Sie die ID; das Protokoll des Endpunkts enthält alle.',
+    ],
+  ],
+  url_not_allowed: [
+    [
+      'Messages are only sent to public addresses, encrypted: so nobody can use us to reach what is not meant for him.',
+      'Give an address that begins with https:// and a public host name, without a user, on port 443 or 8443.',
+    ],
+    [
+      'An diese Adresse kann nichts gesendet werden',
+      'Nachrichten gehen nur verschlüsselt an öffentliche Adressen: So kann niemand über uns erreichen, was nicht für ihn bestimmt ist.',
+      'Geben Sie eine Adresse mit https:// und einem öffentlichen Hostnamen an, ohne Benutzer, auf Port 443 oder 8443.',
+    ],
+  ],
+  too_many_endpoints: [
+    ['As many webhook endpoints as are possible are there already.', 'Delete one that is no longer needed.'],
+    [
+      'Zu viele Endpunkte',
+      'Es gibt bereits so viele Webhook-Endpunkte, wie möglich sind.',
+      'Löschen Sie einen, der nicht mehr gebraucht wird.',
+    ],
+  ],
+  too_many_tests: [
+    ['Several test events were sent to this endpoint within a minute.', 'Look at what came back, and try again in a minute.'],
+    [
+      'Zu viele Testereignisse',
+      'An diesen Endpunkt gingen innerhalb einer Minute mehrere Testereignisse.',
+      'Sehen Sie sich die Antworten an, und versuchen Sie es in einer Minute erneut.',
+    ],
+  ],
   template_name_taken: [
     ['Another template has this name already.', 'Choose another name, or change the one that is there.'],
     [

@@ -14,7 +14,8 @@ import { createHttpServer } from '../../src/http/server.js'
 import { JOB_KINDS, jobHandlers, listenToHubSpot, sweep, sweepFiles } from '../../src/jobs.js'
 import { createLog } from '../../src/log.js'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.js'
-import { recordHandedOut, secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from './canaries.js'
+import { startDeliveries } from '../../src/webhooks/deliver.js'
+import { recordHandedOut, secretsOfEndpoints, secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from './canaries.js'
 import { expectNoLeaks } from './leaks.js'
 import { freePort } from './port.js'
 import { createTestDatabase, dumpTables } from './postgres.js'
@@ -52,7 +53,12 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   const http = createHttpServer(createApp(deps), config.publicUrl)
   const handedOut = recordHandedOut(http)
   await once(http.listen(new URL(url).port), 'listening')
-  if (work) await deps.queue.work(jobHandlers(deps.forJobs))
+  const deliveries: { stop: () => Promise<void> }[] = []
+  const startWork = async () => {
+    await deps.queue.work(jobHandlers(deps.forJobs))
+    deliveries.push(startDeliveries(deps.forJobs))
+  }
+  if (work) await startWork()
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   // One after the other: tests of a file may run at once.
@@ -63,6 +69,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     return (await answer).rows
   }
   const keys: string[] = []
+  const endpointSecrets: string[] = []
   const app = {
     url,
     config,
@@ -70,12 +77,14 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     hubspot,
     databaseUrl: database.url,
     filesFolder: join(folder, 'files'),
-    startWork: () => deps.queue.work(jobHandlers(deps.forJobs)),
+    startWork,
     sweep: async () => {
       for (const act of [sweep, sweepFiles, listenToHubSpot])
         await act(deps.forJobs).catch((error: unknown) => deps.log.error({ err: error }, 'sweep failed'))
     },
     query,
+    /** Looked for as all others are. */
+    noteEndpointSecret: (secret: string) => void endpointSecrets.push(secret),
     /** What the app has logged, line by line. */
     logged,
     /** Every secret that the app has had to do with, by name. */
@@ -83,6 +92,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
       ...secretsOfEnvironment({ ...variables, DATABASE_URL: database.url }),
       ...secretsOfHubSpot(hubspot),
       ...secretsOfKeys(keys),
+      ...secretsOfEndpoints(endpointSecrets),
       ...handedOut(),
     }),
     /** Where none of them may be. */
@@ -98,7 +108,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
     close: async () => {
       http.closeAllConnections()
       http.close()
-      await deps.stopWork(5_000)
+      await Promise.all([deps.stopWork(5_000), ...deliveries.map(({ stop }) => stop())])
       await deps.close()
       const places = await app.places()
       await client.end()

@@ -45,6 +45,14 @@ export function withoutKeys(text: string): string {
   return text.replaceAll(KEYS, '(the key)')
 }
 
+/** Every secret of a webhook endpoint in these texts. */
+export function secretsOfEndpoints(texts: string[]): Canaries {
+  return numbered(
+    'endpoint secret',
+    texts.flatMap((text) => [...text.matchAll(/whsec_([A-Za-z0-9+/=]{32,})/g)].map(([, secret = '']) => secret)),
+  )
+}
+
 /** Takes note of what a server hands to browsers, from now on: the ids in its cookies, and installs' states. */
 export function recordHandedOut(server: Server): () => Canaries {
   const ids: string[] = []

@@ -32,8 +32,8 @@ export async function eraseFlagged(deps: Deps & { log: Log }): Promise<void> {
 }
 
 /**
- * Deletes all that a portal’s partners sent and all that was found in it: files, findings, row errors, templates and
- * idempotency keys. May be run again, and by several at once; a failure leaves the rest for the next run.
+ * Deletes all that a portal’s partners sent and all that was found in it: files, findings, row errors, templates,
+ * idempotency keys and its admin's webhook endpoints. May be run again, and by several at once; a failure leaves the rest for the next run.
  */
 export async function erasePortal(deps: Deps, portal: Unerased): Promise<Erased> {
   const { erasures } = deps
@@ -48,6 +48,7 @@ export async function erasePortal(deps: Deps, portal: Unerased): Promise<Erased>
   const rowErrors = await inBatches((limit) => erasures.deleteRowErrors(portal, limit))
   const templates = await inBatches((limit) => erasures.deleteTemplates(portal, limit))
   await inBatches((limit) => erasures.deleteIdempotencyKeys(portal, limit))
+  await erasures.deleteEndpoints(portal)
   await erasures.blankWordsOfPortal(portal)
   return { ...removed, rowErrors, templates }
 }

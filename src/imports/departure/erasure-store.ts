@@ -136,6 +136,12 @@ export function createErasureStore(prisma: Database) {
           WHERE t."portalId" = ${portalId} AND p."disconnectedAt" = ${disconnectedAt} LIMIT ${limit})`
     },
 
+    /** Deletes where a portal's admin wanted to be told, and what was told there. */
+    async deleteEndpoints({ portalId, disconnectedAt }: Unerased): Promise<void> {
+      const portal = { status: 'disconnected', erasedAt: null, disconnectedAt }
+      await prisma.webhookEndpoint.deleteMany({ where: { portalId, portal } })
+    },
+
     /** Deletes up to `limit` idempotency keys that were used for a portal; resolves to how many. */
     async deleteIdempotencyKeys({ portalId, disconnectedAt }: Unerased, limit: number): Promise<number> {
       return prisma.$executeRaw`

@@ -27,6 +27,10 @@ const ACTIONS_EN: Actions = {
   retention_changed: 'The time that data is kept was changed',
   signed_in: 'An admin signed in',
   operator_entered: 'The operator signed in',
+  endpoint_created: 'A webhook endpoint was set up',
+  endpoint_changed: 'A webhook endpoint was changed',
+  endpoint_deleted: 'A webhook endpoint was deleted',
+  endpoint_secret_rotated: 'A webhook endpoint got a new secret',
 }
 
 const ACTIONS_DE: Actions = {
@@ -54,6 +58,10 @@ const ACTIONS_DE: Actions = {
   retention_changed: 'Die Aufbewahrungszeit wurde geändert',
   signed_in: 'Ein Admin hat sich angemeldet',
   operator_entered: 'Der Betreiber hat sich angemeldet',
+  endpoint_created: 'Ein Webhook-Endpunkt wurde eingerichtet',
+  endpoint_changed: 'Ein Webhook-Endpunkt wurde geändert',
+  endpoint_deleted: 'Ein Webhook-Endpunkt wurde gelöscht',
+  endpoint_secret_rotated: 'Ein Webhook-Endpunkt bekam ein neues Geheimnis',
 }
 
 export const CONNECTION = inBoth({

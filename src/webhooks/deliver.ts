@@ -1,0 +1,53 @@
+import type { Listener } from '../db/listener.js'
+import type { Log } from '../log.js'
+import type { DeliveryStore, DueDelivery } from './delivery-store.js'
+import type { Sender } from './send.js'
+import { signedHeaders } from './sign.js'
+
+type Deps = { deliveries: DeliveryStore; sender: Sender; listener: Pick<Listener, 'wait'>; log: Log }
+
+/** Of one process. */
+const AT_ONCE = 32
+/** Due ones are looked for at least so often: nobody is woken for a retry. */
+const LOOK_EVERY_MS = 1_000
+
+/** Delivers what is due, until it is stopped; `stop` resolves once nothing is on its way any more. */
+export function startDeliveries(deps: Deps): { stop: () => Promise<void> } {
+  const stopped = new AbortController()
+  const running = new Set<Promise<void>>()
+
+  async function deliver(due: DueDelivery): Promise<void> {
+    const headers = signedHeaders(due.id, new Date(), due.body, due.secrets)
+    await deps.deliveries.recordAttempt(due, await deps.sender.send(due.url, headers, due.body))
+  }
+
+  async function look(): Promise<void> {
+    const room = AT_ONCE - running.size
+    const due = room > 0 ? await deps.deliveries.claimDue(room) : []
+    for (const one of due) {
+      const delivered: Promise<void> = deliver(one)
+        .catch((error: unknown) => deps.log.error({ err: error, deliveryId: one.id }, 'delivery failed'))
+        .finally(() => running.delete(delivered))
+      running.add(delivered)
+    }
+    // Whoever has just become free may have more waiting.
+    await Promise.race([deps.listener.wait('importal_deliveries', LOOK_EVERY_MS, { signal: stopped.signal }), ...running])
+  }
+
+  async function go(): Promise<void> {
+    while (!stopped.signal.aborted)
+      await look().catch(async (error: unknown) => {
+        deps.log.error({ err: error }, 'looking for deliveries failed')
+        await deps.listener.wait('importal_deliveries', LOOK_EVERY_MS, { signal: stopped.signal })
+      })
+    await Promise.all(running)
+  }
+
+  const gone = go()
+  return {
+    stop: () => {
+      stopped.abort()
+      return gone
+    },
+  }
+}

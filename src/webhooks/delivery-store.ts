@@ -1,0 +1,219 @@
+import { type Database, Prisma } from '../db/prisma.js'
+import { AppError } from '../errors.js'
+import type { Seal } from '../portals/seal.js'
+import type { Secret } from '../secret.js'
+import type { EndpointOwner } from './endpoint-store.js'
+import { TEST_EVENT } from './schema.js'
+import type { SendProblem, Sent } from './send.js'
+
+/** A message that this process is to deliver now, for the `attempt`-th time. */
+export type DueDelivery = {
+  id: string
+  endpointId: string
+  attempt: number
+  url: string
+  body: string
+  /** The current one, and the one before while it still signs. */
+  secrets: Secret[]
+}
+
+export type Delivery = {
+  id: string
+  number: bigint
+  type: string
+  payload: string
+  attempts: number
+  nextAttemptAt: Date | null
+  deliveredAt: Date | null
+  failedAt: Date | null
+  createdAt: Date
+  log: { at: Date; ms: number; status: number | null; problem: SendProblem | null; answer: string | null }[]
+}
+
+export type DeliveryState = 'waiting' | 'delivered' | 'failed' | 'kept'
+
+/** How long after each attempt in vain the next one is made. @see Standard Webhooks 1.0, "Deliverability and reliability" */
+export const RETRY_SECONDS = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]
+/** So that what failed together does not come back together. */
+const JITTER = 0.1
+const AT_ONCE_PER_ENDPOINT = 2
+/** Longer than any try takes: after that its process must have died. */
+const CLAIM_SECONDS = 60
+/** For an endpoint that says it is overloaded, when it does not say for how long. */
+const PAUSE_SECONDS = 60
+const MAX_PAUSE_SECONDS = 3_600
+const OVERLOADED = [429, 502, 504]
+/** An endpoint that has taken nothing for so long, and now has a message given up. */
+const FAILING_DAYS = 3
+const MAX_LOG = 20
+const MAX_TESTS_A_MINUTE = 5
+const MAX_REPLAYED = 5_000
+const KEPT_DAYS = 30
+const SWEPT_AT_ONCE = 5_000
+
+export type DeliveryStore = ReturnType<typeof createDeliveryStore>
+
+/** The outbox: what endpoints are told, written by triggers, and what came of telling it. */
+export function createDeliveryStore(prisma: Database, seal: Seal) {
+  async function read(where: Prisma.Sql, order: Prisma.Sql, limit: number): Promise<Delivery[]> {
+    return prisma.$queryRaw<Delivery[]>`
+      SELECT d."id", d."number", d."type", d."payload"::text AS payload, d."attempts", d."nextAttemptAt", d."deliveredAt", d."failedAt", d."createdAt",
+        coalesce((SELECT jsonb_agg(jsonb_build_object('at', a."at", 'ms', a."ms", 'status', a."status", 'problem', a."problem", 'answer', a."answer") ORDER BY a."id" DESC)
+          FROM (SELECT * FROM "WebhookAttempt" WHERE "deliveryId" = d."id" ORDER BY "id" DESC LIMIT ${MAX_LOG}) a), '[]') AS log
+      FROM "WebhookDelivery" d WHERE ${where} ORDER BY ${order} LIMIT ${limit}`.then((rows) =>
+      rows.map((row) => ({ ...row, log: row.log.map((entry) => ({ ...entry, at: new Date(entry.at) })) })),
+    )
+  }
+
+  return {
+    /** Claims what is due, the longest due first; never more than two at a time of one endpoint, on all processes together. */
+    async claimDue(limit: number): Promise<DueDelivery[]> {
+      const rows = await prisma.$transaction(async (tx) => {
+        // Whoever comes second would count without what the first is just claiming.
+        const [turn] = await tx.$queryRaw<{ isMine: boolean }[]>`
+          SELECT pg_try_advisory_xact_lock(hashtextextended('webhook deliveries', 0)) AS "isMine"`
+        if (!turn?.isMine) return []
+        return tx.$queryRaw<(Omit<DueDelivery, 'secrets'> & { secret: string; previousSecret: string | null })[]>`
+          WITH due AS (
+            SELECT d."id" FROM "WebhookEndpoint" e
+            CROSS JOIN LATERAL (
+              SELECT count(*) AS running FROM "WebhookDelivery" WHERE "endpointId" = e."id" AND "claimedUntil" > now()
+            ) busy
+            CROSS JOIN LATERAL (
+              SELECT "id", "nextAttemptAt", row_number() OVER (ORDER BY "nextAttemptAt", "number") AS place FROM (
+                SELECT "id", "nextAttemptAt", "number" FROM "WebhookDelivery"
+                WHERE "endpointId" = e."id" AND "nextAttemptAt" <= now() AND coalesce("claimedUntil" <= now(), true)
+                ORDER BY "nextAttemptAt", "number" LIMIT ${AT_ONCE_PER_ENDPOINT}
+              ) first
+            ) d
+            WHERE e."disabledAt" IS NULL AND e."url" IS NOT NULL AND coalesce(e."pausedUntil" <= now(), true)
+              AND busy.running + d.place <= ${AT_ONCE_PER_ENDPOINT}
+            ORDER BY d."nextAttemptAt" LIMIT ${limit}
+          )
+          UPDATE "WebhookDelivery" d
+          SET "claimedUntil" = now() + ${CLAIM_SECONDS} * interval '1 second', "attempts" = d."attempts" + 1
+          FROM due, "WebhookEndpoint" e WHERE d."id" = due."id" AND e."id" = d."endpointId"
+          RETURNING d."id", d."endpointId", d."attempts" AS attempt, e."url", d."payload"::text AS body, e."secret",
+            CASE WHEN e."previousUntil" > now() THEN e."previousSecret" END AS "previousSecret"`
+      })
+      return rows.map(({ secret, previousSecret, ...due }) => ({
+        ...due,
+        secrets: [secret, previousSecret].flatMap((text) => (text === null ? [] : [seal.openText(text, due.endpointId)])),
+      }))
+    },
+
+    /** What came of a try: taken, to be tried again, or given up. */
+    async recordAttempt(
+      { id, endpointId, attempt }: DueDelivery,
+      { ms, status, problem, answer, retryAfterSeconds }: Sent,
+    ): Promise<void> {
+      const isTaken = problem === undefined
+      const isOverloaded = status !== undefined && OVERLOADED.includes(status)
+      const pause = isOverloaded ? Math.min(retryAfterSeconds ?? PAUSE_SECONDS, MAX_PAUSE_SECONDS) : 0
+      const delay = RETRY_SECONDS[attempt - 1]
+      const wait = delay === undefined || status === 410 ? null : Math.max(delay * (1 + JITTER * Math.random()), pause)
+      await prisma.$transaction(async (tx) => {
+        await tx.webhookAttempt.create({
+          data: { deliveryId: id, ms, status: status ?? null, problem: problem ?? null, answer },
+        })
+        // One that was replayed meanwhile, or claimed by somebody else, is not this attempt's any more.
+        await tx.$executeRaw`
+          UPDATE "WebhookDelivery" SET "claimedUntil" = NULL,
+            "nextAttemptAt" = CASE WHEN NOT ${isTaken} THEN now() + ${wait}::float8 * interval '1 second' END,
+            "deliveredAt" = CASE WHEN ${isTaken} THEN now() END,
+            "failedAt" = CASE WHEN NOT ${isTaken} AND ${wait}::float8 IS NULL THEN now() END
+          WHERE "id" = ${id} AND "attempts" = ${attempt}`
+        if (isTaken) await tx.$executeRaw`UPDATE "WebhookEndpoint" SET "takenAt" = now() WHERE "id" = ${endpointId}`
+        else if (status === 410)
+          await tx.$executeRaw`
+            UPDATE "WebhookEndpoint" SET "disabledAt" = now(), "disabledReason" = 'gone' WHERE "id" = ${endpointId} AND "disabledAt" IS NULL`
+        else if (wait === null)
+          await tx.$executeRaw`
+            UPDATE "WebhookEndpoint" SET "disabledAt" = now(), "disabledReason" = 'failing'
+            WHERE "id" = ${endpointId} AND "disabledAt" IS NULL
+              AND coalesce("takenAt", "createdAt") < now() - ${FAILING_DAYS} * interval '1 day'`
+        if (pause > 0)
+          await tx.$executeRaw`
+            UPDATE "WebhookEndpoint" SET "pausedUntil" = now() + ${pause}::float8 * interval '1 second' WHERE "id" = ${endpointId}`
+      })
+    },
+
+    /** The newest first, before `after`; or, with `since`, the oldest first from behind it. */
+    async list(
+      endpointId: string,
+      {
+        state,
+        limit,
+        after,
+        since,
+      }: { state?: DeliveryState | undefined; limit: number; after?: string | undefined; since?: string | undefined },
+    ): Promise<Delivery[]> {
+      const parts = [
+        Prisma.sql`d."endpointId" = ${endpointId}`,
+        state === undefined ? Prisma.sql`true` : STATES[state],
+        after === undefined ? Prisma.sql`true` : Prisma.sql`d."number" < ${BigInt(after)}`,
+        since === undefined ? Prisma.sql`true` : Prisma.sql`d."number" > ${BigInt(since)}`,
+      ]
+      const order = since === undefined ? Prisma.sql`d."number" DESC` : Prisma.sql`d."number"`
+      return read(Prisma.join(parts, ' AND '), order, limit)
+    },
+
+    /** Sends a message again, under its id. @throws {AppError} `delivery_not_found` */
+    async replay(endpointId: string, id: string): Promise<Delivery> {
+      await prisma.$executeRaw`UPDATE "WebhookDelivery" d SET ${AGAIN} WHERE d."id" = ${id} AND d."endpointId" = ${endpointId} AND ${IS_SENT}`
+      const [delivery] = await read(Prisma.sql`d."id" = ${id} AND d."endpointId" = ${endpointId}`, Prisma.sql`1`, 1)
+      if (!delivery) throw new AppError('delivery_not_found')
+      await prisma.$executeRaw`SELECT pg_notify('importal_deliveries', '')`
+      return delivery
+    },
+
+    /** The same for what was given up since an instant, or for everything; the oldest five thousand. Resolves to how many. */
+    async replaySince(endpointId: string, since: Date, which: 'failed' | 'all'): Promise<number> {
+      const replayed = await prisma.$executeRaw`
+        UPDATE "WebhookDelivery" d SET ${AGAIN} WHERE ${IS_SENT} AND d."id" IN (
+          SELECT d."id" FROM "WebhookDelivery" d WHERE d."endpointId" = ${endpointId} AND d."createdAt" >= ${since}
+            AND ${which === 'all' ? Prisma.sql`true` : STATES.failed}
+          ORDER BY d."number" LIMIT ${MAX_REPLAYED})`
+      await prisma.$executeRaw`SELECT pg_notify('importal_deliveries', '')`
+      return replayed
+    },
+
+    /** An event that means nothing. @throws {AppError} `endpoint_not_found`, `too_many_tests` */
+    async test(owner: EndpointOwner, endpointId: string): Promise<Delivery> {
+      const id = await prisma.$transaction(async (tx) => {
+        const known = await tx.webhookEndpoint.findFirst({ where: { id: endpointId, ...owner }, select: { url: true } })
+        if (!known) throw new AppError('endpoint_not_found')
+        await tx.$executeRaw`SELECT 1 FROM "WebhookEndpoint" WHERE "id" = ${endpointId} FOR UPDATE`
+        const [recent] = await tx.$queryRaw<{ count: number }[]>`
+          SELECT count(*)::int AS count FROM "WebhookDelivery"
+          WHERE "endpointId" = ${endpointId} AND "type" = ${TEST_EVENT} AND "createdAt" > now() - interval '1 minute'`
+        if ((recent?.count ?? 0) >= MAX_TESTS_A_MINUTE) throw new AppError('too_many_tests', { retryAfterSeconds: 60 })
+        const [made] = await tx.$queryRaw<{ id: string }[]>`
+          SELECT "tellEndpoint"(${endpointId}, ${known.url === null}, ${TEST_EVENT}, '{}'::jsonb) AS id`
+        return made?.id
+      })
+      const [delivery] = await read(Prisma.sql`d."id" = ${id}`, Prisma.sql`1`, 1)
+      if (!delivery) throw new AppError('internal')
+      return delivery
+    },
+
+    /** Forgets what is older than a month. */
+    async sweep(): Promise<void> {
+      await prisma.$executeRaw`
+        DELETE FROM "WebhookDelivery" WHERE "id" IN (
+          SELECT "id" FROM "WebhookDelivery" WHERE "createdAt" < now() - ${KEPT_DAYS} * interval '1 day' LIMIT ${SWEPT_AT_ONCE})`
+    },
+  }
+}
+
+/** What is being sent at this moment is left to it. */
+const IS_SENT = Prisma.sql`EXISTS (SELECT 1 FROM "WebhookEndpoint" e WHERE e."id" = d."endpointId" AND e."url" IS NOT NULL)
+  AND coalesce(d."claimedUntil" <= now(), true)`
+const AGAIN = Prisma.sql`"attempts" = 0, "nextAttemptAt" = now(), "claimedUntil" = NULL, "deliveredAt" = NULL, "failedAt" = NULL`
+
+const STATES: Record<DeliveryState, Prisma.Sql> = {
+  waiting: Prisma.sql`d."nextAttemptAt" IS NOT NULL`,
+  delivered: Prisma.sql`d."nextAttemptAt" IS NULL AND d."deliveredAt" IS NOT NULL`,
+  failed: Prisma.sql`d."nextAttemptAt" IS NULL AND d."failedAt" IS NOT NULL`,
+  kept: Prisma.sql`d."nextAttemptAt" IS NULL AND d."deliveredAt" IS NULL AND d."failedAt" IS NULL`,
+}

@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto'
+import { newId } from '../db/ids.js'
+import type { Database, Transaction } from '../db/prisma.js'
+import { AppError } from '../errors.js'
+import { recordAudit } from '../portals/audit-store.js'
+import type { Seal } from '../portals/seal.js'
+import { type Secret, secret } from '../secret.js'
+import type { EndpointContent } from './schema.js'
+
+/** Whose an endpoint is: a partner's, who is told of its own imports, or a portal's admin's, who is told of all of them. */
+export type EndpointOwner = { partnerId: string } | { portalId: string }
+
+export type Endpoint = {
+  id: string
+  url: string | null
+  events: string[]
+  disabledReason: string | null
+  disabledAt: Date | null
+  takenAt: Date | null
+  previousUntil: Date | null
+  createdAt: Date
+}
+
+export type NewEndpoint = Endpoint & { secret: Secret }
+
+/** Of one owner. */
+const MAX_ENDPOINTS = 20
+const SECRET_BYTES = 32
+/** How long a secret that was replaced still signs. */
+const OVERLAP_HOURS = 24
+
+const SHOWN = {
+  id: true,
+  url: true,
+  events: true,
+  disabledReason: true,
+  disabledAt: true,
+  takenAt: true,
+  previousUntil: true,
+  createdAt: true,
+} as const
+
+export type EndpointStore = ReturnType<typeof createEndpointStore>
+
+/** Where partners and admins want to be told. Secrets are sealed, and given once. */
+export function createEndpointStore(prisma: Database, seal: Seal) {
+  const find = (owner: EndpointOwner, id: string): Promise<Endpoint | null> =>
+    prisma.webhookEndpoint.findFirst({ where: { id, ...owner }, select: SHOWN })
+
+  async function audit(
+    tx: Transaction,
+    owner: EndpointOwner,
+    action: Parameters<typeof recordAudit>[1]['action'],
+    endpointId: string,
+  ): Promise<void> {
+    await recordAudit(tx, { actor: 'portalId' in owner ? 'admin' : 'partner', action, ...owner, detail: { endpointId } })
+  }
+
+  async function lock(tx: Transaction, owner: EndpointOwner): Promise<void> {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`endpoints ${JSON.stringify(owner)}`}, 0))`
+  }
+
+  return {
+    find,
+
+    async list(owner: EndpointOwner): Promise<Endpoint[]> {
+      return prisma.webhookEndpoint.findMany({ where: { ...owner }, orderBy: { id: 'asc' }, select: SHOWN, take: MAX_ENDPOINTS })
+    },
+
+    /** @throws {AppError} `too_many_endpoints` */
+    async create(owner: EndpointOwner, { url, events }: EndpointContent): Promise<NewEndpoint> {
+      return prisma.$transaction(async (tx) => {
+        await lock(tx, owner)
+        if ((await tx.webhookEndpoint.count({ where: { ...owner } })) >= MAX_ENDPOINTS)
+          throw new AppError('too_many_endpoints', { detail: `There are ${MAX_ENDPOINTS}. Delete one that is not needed.` })
+        const id = newId('end')
+        const made = newSecret()
+        const data = { id, url, events, ...owner, ...sealed(id, made) }
+        const endpoint = await tx.webhookEndpoint.create({ data, select: SHOWN })
+        await audit(tx, owner, 'endpoint_created', id)
+        return { ...endpoint, secret: made }
+      })
+    },
+
+    /** What is disabled keeps the reason it has. @throws {AppError} `endpoint_not_found` */
+    async change(owner: EndpointOwner, id: string, { url, events, isDisabled }: EndpointContent & { isDisabled: boolean }) {
+      return prisma.$transaction(async (tx) => {
+        const [known] = await tx.$queryRaw<Pick<Endpoint, 'disabledAt' | 'disabledReason'>[]>`
+          SELECT "disabledAt", "disabledReason" FROM "WebhookEndpoint" WHERE "id" = ${id} FOR UPDATE`
+        const mine = known && (await tx.webhookEndpoint.findFirst({ where: { id, ...owner }, select: { id: true } }))
+        if (!mine) throw new AppError('endpoint_not_found')
+        const by = 'portalId' in owner ? 'admin' : 'partner'
+        const disabled = isDisabled
+          ? { disabledAt: known.disabledAt ?? new Date(), disabledReason: known.disabledReason ?? by }
+          : { disabledAt: null, disabledReason: null }
+        const endpoint = await tx.webhookEndpoint.update({
+          where: { id },
+          data: { url, events, pausedUntil: null, ...disabled },
+          select: SHOWN,
+        })
+        await audit(tx, owner, 'endpoint_changed', id)
+        return endpoint
+      })
+    },
+
+    /** @throws {AppError} `endpoint_not_found` */
+    async delete(owner: EndpointOwner, id: string): Promise<Endpoint> {
+      return prisma.$transaction(async (tx) => {
+        const known = await tx.webhookEndpoint.findFirst({ where: { id, ...owner }, select: SHOWN })
+        const { count } = await tx.webhookEndpoint.deleteMany({ where: { id, ...owner } })
+        if (!known || count === 0) throw new AppError('endpoint_not_found')
+        await audit(tx, owner, 'endpoint_deleted', id)
+        return known
+      })
+    },
+
+    /** A new secret; the one before signs for a day as well, and one before that no more. @throws {AppError} `endpoint_not_found` */
+    async rotate(owner: EndpointOwner, id: string): Promise<NewEndpoint> {
+      return prisma.$transaction(async (tx) => {
+        const [row] = await tx.$queryRaw<{ secret: string }[]>`
+          SELECT "secret" FROM "WebhookEndpoint" WHERE "id" = ${id} FOR UPDATE`
+        const mine = row && (await tx.webhookEndpoint.findFirst({ where: { id, ...owner }, select: { id: true } }))
+        if (!mine) throw new AppError('endpoint_not_found')
+        const made = newSecret()
+        const previous = seal.closeText(seal.openText(row.secret, id), id)
+        const endpoint = await tx.webhookEndpoint.update({
+          where: { id },
+          data: {
+            ...sealed(id, made),
+            previousSecret: previous.sealed,
+            previousUntil: new Date(Date.now() + OVERLAP_HOURS * 3_600_000),
+          },
+          select: SHOWN,
+        })
+        await audit(tx, owner, 'endpoint_secret_rotated', id)
+        return { ...endpoint, secret: made }
+      })
+    },
+
+    /** Seals again what another key than the current one seals, of up to `limit` endpoints; names those that do not open. */
+    async rotateEncryption(
+      after: string,
+      limit: number,
+    ): Promise<{ last: string | undefined; resealed: number; failed: string[] }> {
+      const rows = await prisma.webhookEndpoint.findMany({
+        where: { id: { gt: after }, secretKeyId: { not: seal.currentKeyId } },
+        orderBy: { id: 'asc' },
+        select: { id: true, secret: true, previousSecret: true },
+        take: limit,
+      })
+      const failed: string[] = []
+      let resealed = 0
+      for (const { id, secret: old, previousSecret } of rows) {
+        try {
+          const reseal = (text: string) => seal.closeText(seal.openText(text, id), id).sealed
+          const data = {
+            secret: reseal(old),
+            secretKeyId: seal.currentKeyId,
+            ...(previousSecret === null ? {} : { previousSecret: reseal(previousSecret) }),
+          }
+          resealed += (await prisma.webhookEndpoint.updateMany({ where: { id, secret: old }, data })).count
+        } catch {
+          failed.push(id)
+        }
+      }
+      return { last: rows.at(-1)?.id, resealed, failed }
+    },
+
+    /** How many endpoints each encryption key seals. */
+    async countByKey(): Promise<Record<string, number>> {
+      const rows = await prisma.webhookEndpoint.groupBy({ by: ['secretKeyId'], _count: true })
+      return Object.fromEntries(rows.map(({ secretKeyId, _count }) => [secretKeyId, _count]))
+    },
+  }
+
+  function sealed(id: string, text: Secret) {
+    const { sealed: sealedText, keyId } = seal.closeText(text, id)
+    return { secret: sealedText, secretKeyId: keyId }
+  }
+}
+
+/** @see Standard Webhooks 1.0: 24 to 64 bytes, in base64, behind `whsec_` */
+function newSecret(): Secret {
+  return secret(`whsec_${randomBytes(SECRET_BYTES).toString('base64')}`)
+}

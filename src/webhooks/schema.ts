@@ -1,0 +1,198 @@
+import { z } from 'zod'
+import { endpoint } from '../http/endpoint.js'
+import { SEND_PROBLEMS } from './send.js'
+
+/** What is told, as Standard Webhooks names events. */
+export const EVENTS = [
+  'import.accepted',
+  'import.held',
+  'import.submitted',
+  'import.completed',
+  'import.failed',
+  'import.canceled',
+  'import.needs_review',
+  'portal.connected',
+  'portal.disconnected',
+] as const
+/** Sent only when somebody asks for it. */
+export const TEST_EVENT = 'endpoint.test'
+
+export const EndpointId = z.string().regex(/^end_[0-9a-f]{32}$/)
+export const DeliveryId = z.string().regex(/^msg_[0-9a-f]{32}$/)
+
+const Instant = z.date().transform((date) => date.toISOString())
+
+export const EndpointView = z.object({
+  id: EndpointId,
+  /** Null: nothing is sent, the messages are fetched. */
+  url: z.string().nullable(),
+  /** What is told; empty: everything. */
+  events: z.array(z.string()),
+  /** Why nothing is sent to it any more: it answered 410, it took nothing for days, or somebody said so. */
+  disabled: z.object({ at: Instant, reason: z.enum(['gone', 'failing', 'admin', 'partner']) }).nullable(),
+  /** When it last took a message. */
+  takenAt: Instant.nullable(),
+  /** Until then messages are signed by the secret before as well. */
+  previousSecretUntil: Instant.nullable(),
+  createdAt: Instant,
+})
+export type EndpointView = z.input<typeof EndpointView>
+
+/** With its secret, which is shown once. */
+const NewEndpointView = EndpointView.extend({ secret: z.string() })
+
+const DELIVERY_STATES = ['waiting', 'delivered', 'failed', 'kept'] as const
+
+export const DeliveryView = z.object({
+  id: DeliveryId,
+  type: z.string(),
+  /** `kept`: for whoever fetches it. */
+  state: z.enum(DELIVERY_STATES),
+  attempts: z.number(),
+  nextAttemptAt: Instant.nullable(),
+  deliveredAt: Instant.nullable(),
+  createdAt: Instant,
+  /** What is sent, as it is signed. */
+  payload: z.string(),
+  /** The newest tries first. */
+  log: z.array(
+    z.object({
+      at: Instant,
+      ms: z.number(),
+      status: z.number().nullable(),
+      problem: z.enum(SEND_PROBLEMS).nullable(),
+      answer: z.string().nullable(),
+    }),
+  ),
+})
+export type DeliveryView = z.input<typeof DeliveryView>
+
+export const EndpointContent = z.strictObject({
+  /** Left out or null: the messages are fetched. */
+  url: z.string().max(5_000).nullable().default(null),
+  events: z.array(z.enum(EVENTS)).max(EVENTS.length).default([]),
+})
+export type EndpointContent = z.output<typeof EndpointContent>
+
+const nothing = z.strictObject({})
+const one = z.object({ endpointId: EndpointId })
+
+export const createEndpoint = endpoint({
+  method: 'post',
+  path: '/v1/endpoints',
+  summary: 'Be told of your imports at an address of yours; the secret that signs the messages is shown once',
+  params: z.object({}),
+  query: nothing,
+  missing: 'not_found',
+  body: EndpointContent,
+  reply: { status: 201, schema: NewEndpointView },
+})
+
+export const listEndpoints = endpoint({
+  method: 'get',
+  path: '/v1/endpoints',
+  summary: 'Your endpoints',
+  params: z.object({}),
+  query: nothing,
+  missing: 'not_found',
+  reply: { status: 200, schema: z.object({ results: z.array(EndpointView) }) },
+})
+
+export const findEndpoint = endpoint({
+  method: 'get',
+  path: '/v1/endpoints/:endpointId',
+  summary: 'One endpoint',
+  params: one,
+  query: nothing,
+  missing: 'endpoint_not_found',
+  reply: { status: 200, schema: EndpointView },
+})
+
+export const changeEndpoint = endpoint({
+  method: 'put',
+  path: '/v1/endpoints/:endpointId',
+  summary: 'Change an endpoint, or send to it again after it was disabled',
+  params: one,
+  query: nothing,
+  missing: 'endpoint_not_found',
+  body: EndpointContent.extend({ isDisabled: z.boolean().default(false) }),
+  reply: { status: 200, schema: EndpointView },
+})
+
+export const deleteEndpoint = endpoint({
+  method: 'delete',
+  path: '/v1/endpoints/:endpointId',
+  summary: 'Delete an endpoint, with its log',
+  params: one,
+  query: nothing,
+  missing: 'endpoint_not_found',
+  reply: { status: 200, schema: EndpointView },
+})
+
+export const rotateSecret = endpoint({
+  method: 'post',
+  path: '/v1/endpoints/:endpointId/rotate',
+  summary: 'A new secret; for a day messages are signed by the old one as well',
+  params: one,
+  query: nothing,
+  missing: 'endpoint_not_found',
+  reply: { status: 200, schema: NewEndpointView },
+})
+
+export const testEndpoint = endpoint({
+  method: 'post',
+  path: '/v1/endpoints/:endpointId/test',
+  summary: 'Send an event that means nothing',
+  params: one,
+  query: nothing,
+  missing: 'endpoint_not_found',
+  reply: { status: 202, schema: DeliveryView },
+})
+
+const Number19 = z.string().regex(/^\d{1,18}$/)
+
+export const listDeliveries = endpoint({
+  method: 'get',
+  path: '/v1/endpoints/:endpointId/deliveries',
+  summary: 'What was sent to an endpoint, or is kept for it, with what came back; newest first',
+  params: one,
+  query: z.strictObject({
+    state: z.enum(DELIVERY_STATES).optional(),
+    limit: z.coerce.number().int().min(1).max(100).default(25),
+    /** The next page. */
+    after: Number19.optional(),
+    /** Oldest first, from behind this one: for whoever fetches. `0` begins. */
+    since: Number19.optional(),
+  }),
+  missing: 'endpoint_not_found',
+  reply: {
+    status: 200,
+    schema: z.object({
+      results: z.array(DeliveryView),
+      /** Where `since` goes on. */
+      last: z.string().nullable(),
+      paging: z.object({ next: z.object({ after: z.string() }) }).optional(),
+    }),
+  },
+})
+
+export const replayDelivery = endpoint({
+  method: 'post',
+  path: '/v1/endpoints/:endpointId/deliveries/:deliveryId/replay',
+  summary: 'Send a message again, under the same id',
+  params: z.object({ endpointId: EndpointId, deliveryId: DeliveryId }),
+  query: nothing,
+  missing: 'delivery_not_found',
+  reply: { status: 202, schema: DeliveryView },
+})
+
+export const replaySince = endpoint({
+  method: 'post',
+  path: '/v1/endpoints/:endpointId/replay',
+  summary: 'Send again what could not be delivered since an instant, or everything',
+  params: one,
+  query: nothing,
+  missing: 'endpoint_not_found',
+  body: z.strictObject({ since: z.iso.datetime({ offset: true }), which: z.enum(['failed', 'all']).default('failed') }),
+  reply: { status: 202, schema: z.object({ replayed: z.number() }) },
+})
