@@ -7,6 +7,7 @@ import { LANGUAGES, THEMES } from '../words/language.js'
 import { connectionRoutes } from './connection/routes.js'
 import { importFileRoutes } from './import/routes.js'
 import { importHistoryRoutes } from './imports/routes.js'
+import { notificationRoutes } from './notifications/routes.js'
 import { overviewRoutes } from './overview/routes.js'
 import { createPages, type PageDeps } from './pages.js'
 import { partnerPageRoutes } from './partners/routes.js'
@@ -18,6 +19,7 @@ type Deps = PageDeps &
   Parameters<typeof importFileRoutes>[0] &
   Parameters<typeof importHistoryRoutes>[0] &
   Parameters<typeof partnerPageRoutes>[0] &
+  Parameters<typeof notificationRoutes>[0] &
   Parameters<typeof templatePageRoutes>[0] & {
     sessions: Sessions
   }
@@ -74,7 +76,7 @@ export function settingsRoutes(deps: Deps): Router {
   )
   router.get(['/settings', '/settings/:portalId'], front)
   router.use(overview.router, connection.router)
-  for (const routes of [importFileRoutes, importHistoryRoutes, partnerPageRoutes, templatePageRoutes])
+  for (const routes of [importFileRoutes, importHistoryRoutes, partnerPageRoutes, templatePageRoutes, notificationRoutes])
     router.use(routes(deps, pages))
 
   router.all(['/settings', '/settings/:portalId'], onlyMethods('GET', 'HEAD'))

@@ -206,6 +206,10 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
   }
 }
 
+export function stateOf({ nextAttemptAt, deliveredAt, failedAt }: Omit<Delivery, 'log'>): DeliveryState {
+  return nextAttemptAt ? 'waiting' : deliveredAt ? 'delivered' : failedAt ? 'failed' : 'kept'
+}
+
 /** What is being sent at this moment is left to it. */
 const IS_SENT = Prisma.sql`EXISTS (SELECT 1 FROM "WebhookEndpoint" e WHERE e."id" = d."endpointId" AND e."url" IS NOT NULL)
   AND coalesce(d."claimedUntil" <= now(), true)`

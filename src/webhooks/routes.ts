@@ -5,7 +5,7 @@ import { readJson, serve } from '../http/endpoint.js'
 import { onlyMethods } from '../http/problem.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
-import type { Delivery, DeliveryStore } from './delivery-store.js'
+import { type Delivery, type DeliveryStore, stateOf } from './delivery-store.js'
 import type { Endpoint, EndpointStore } from './endpoint-store.js'
 import {
   changeEndpoint,
@@ -151,8 +151,4 @@ function viewEndpoint({ disabledAt, disabledReason, previousUntil, ...endpoint }
 
 function viewDelivery(delivery: Delivery): DeliveryView {
   return { ...delivery, state: stateOf(delivery) }
-}
-
-export function stateOf({ nextAttemptAt, deliveredAt, failedAt }: Delivery): DeliveryView['state'] {
-  return nextAttemptAt ? 'waiting' : deliveredAt ? 'delivered' : failedAt ? 'failed' : 'kept'
 }

@@ -10,13 +10,21 @@ import {
   openChromium,
   openSignedIn,
 } from '../support/chromium.js'
+import { startReceiver } from '../support/receiver.js'
 import { contactsRequest, untilState, uploadFile } from '../support/requests.js'
 
 const SLOW_MS = 170_000
 const LONG_NAME = `An import with a rather long name, as partners’ systems like to give them, ${'x'.repeat(80)}`
 
 /** A portal in which there is something of everything: imports in every state, partners, a template, drafts, events. */
-async function furnish(app: TestApp, page: Page): Promise<{ importId: string; draft: string }> {
+async function furnish(app: TestApp, page: Page): Promise<{ importId: string; draft: string; endpoint: string }> {
+  const receiver = await startReceiver((res, nth) => res.writeHead(nth === 1 ? 200 : 500).end('<b>not today</b>'))
+  await page.goto(`${app.url}/settings/${PORTAL}/notifications`)
+  await page.locator('#url').fill(receiver.url)
+  await page.locator('form[action$="/notifications"] button').click()
+  app.noteEndpointSecret(await page.locator('#key').innerText())
+  await page.locator('a.button').click()
+  const endpoint = new URL(page.url()).pathname
   const { body } = await uploadFile(app, {
     request: contactsRequest({ name: LONG_NAME }),
     file: 'Email,First,Last\na@b.co,A,B\nwrong,B,C\n',
@@ -47,14 +55,14 @@ async function furnish(app: TestApp, page: Page): Promise<{ importId: string; dr
     WHERE i."id" = $1`,
     [body.id],
   )
-  return { importId: String(body.id), draft }
+  return { importId: String(body.id), draft, endpoint }
 }
 
 describeWithBrowser('every page', () => {
   it.each(LANGUAGES)(
     'is accessible and fits, from 320 to 1280 pixels, light and dark: %s',
     async (language) => {
-      const app = await testApp()
+      const app = await testApp({ env: { WEBHOOKS_ANYWHERE: 'true' } })
       const options = { bypassCSP: true, colorScheme: 'light', locale: language, viewport: { width: 320, height: 900 } } as const
       const page = await openSignedIn(await openChromium(), app, options)
       const unsound: string[] = []
@@ -71,9 +79,9 @@ describeWithBrowser('every page', () => {
         unsound.push(...(await findUnsound(page, true)))
       }
       const base = `/settings/${PORTAL}`
-      const lists = [base, `${base}/imports`, `${base}/templates`, `${base}/partners`]
+      const lists = [base, `${base}/imports`, `${base}/templates`, `${base}/partners`, `${base}/notifications`]
       for (const path of lists) await look(path)
-      const { importId, draft } = await furnish(app, page)
+      const { importId, draft, endpoint } = await furnish(app, page)
       await app.deps.alarms.raise('credentials_refused', {})
       await app.deps.portals.recordMissingScopes(PORTAL, ['crm.schemas.custom.read'])
       const states = await app.query<{ id: string }>(`SELECT "id" FROM "Import" WHERE "id" <> $1`, [importId])
@@ -95,6 +103,8 @@ describeWithBrowser('every page', () => {
         ...[
           `${base}/import`,
           draft,
+          endpoint,
+          `${endpoint}?tested=1&saved=1&replayed=3`,
           `${draft}/check`,
           `${base}/connection`,
           `${base}/disconnect`,
@@ -113,7 +123,7 @@ describeWithBrowser('every page', () => {
   it(
     'asks nobody else for anything, breaks no policy of its own, and is small',
     async () => {
-      const app = await testApp()
+      const app = await testApp({ env: { WEBHOOKS_ANYWHERE: 'true' } })
       const page = await openSignedIn(await openChromium(), app)
       const { importId, draft } = await furnish(app, page)
       const forbidden = collectForbidden(page)

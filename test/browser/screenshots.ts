@@ -127,6 +127,19 @@ async function walk(app: TestApp, page: Page, _language: Language, take: (name: 
     `INSERT INTO "KeyDay" SELECT "id", current_date - n, (n * 7) % 50 + 1 FROM "ApiKey", generate_series(0, 29) n WHERE n % 3 > 0`,
   )
   await at('partners', `${base}/partners`)
+  await at('notifications-empty', `${base}/notifications`)
+  await page.locator('#url').fill('https://hooks.example.com/importal')
+  await page.locator('input[value="import.completed"]').check()
+  await page.locator('form[action$="/notifications"] button').click()
+  // What is shown in a picture is no secret.
+  await page.evaluate(`document.getElementById('key').textContent = 'whsec_EXAMPLE_shown_once'`)
+  await take('notification-secret')
+  await app.query(`INSERT INTO "WebhookDelivery" ("id", "endpointId", "type", "payload", "attempts", "deliveredAt", "nextAttemptAt")
+    SELECT 'msg_' || md5(n::text), "id", 'import.completed', '{"type": "import.completed"}', n, CASE n WHEN 1 THEN now() END, CASE n WHEN 2 THEN now() + interval '5 minutes' END
+    FROM "WebhookEndpoint", generate_series(1, 2) n`)
+  await at('notifications', `${base}/notifications`)
+  await page.locator('h2 a').click()
+  await take('notification-log')
   await at('connection', `${base}/connection`)
   await app.query(`INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "reason", "problem")
     SELECT 'imp_' || md5(s.state), i."portalId", i."partnerId", 'Kunden', i."request", s.state, s.reason, s.problem::jsonb
