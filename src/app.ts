@@ -14,6 +14,7 @@ import { noticeRoutes } from './notices/routes.js'
 import { oauthRoutes } from './oauth/routes.js'
 import { refuseExposedKey } from './partners/require-partner.js'
 import { partnerRoutes } from './partners/routes.js'
+import { referenceRoutes } from './reference/routes.js'
 import { operatorRoutes } from './settings/operator/routes.js'
 import { publicRoutes } from './settings/public/routes.js'
 import { settingsRoutes } from './settings/routes.js'
@@ -53,6 +54,7 @@ export function createApp(deps: Deps): Express {
     app.use('/screenshots', express.static(SCREENSHOTS, unchanging))
     app.use(refuseExposedKey(deps))
     app.use(publicRoutes(deps))
+    app.use(referenceRoutes(deps))
     app.use(oauthRoutes(deps))
     app.use(settingsRoutes(deps))
     app.use(operatorRoutes(deps))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import express, { type Request, type RequestHandler, type Response } from 'express'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { AppError, type FieldError, type ProblemCode } from '../errors.js'
 import { parseStrictJson } from './strict-json.js'
 
@@ -14,6 +14,8 @@ export type Endpoint<
   method: 'get' | 'post' | 'put' | 'delete'
   path: string
   summary: string
+  /** More than fits in a line, in Markdown. */
+  description?: string
   params: Params
   query: Query
   /** The answer when a part of the path cannot be an id: the same as for an id that is unknown. */
@@ -21,7 +23,21 @@ export type Endpoint<
   /** JSON, which `readJson` has read. */
   body?: Body
   reply: { status: 200 | 201 | 202; schema: Reply }
+  /** It takes a multipart body with files; `optional`: or JSON. */
+  upload?: 'required' | 'optional'
+  /** What may be said in headers, and what it does. */
+  headers?: Record<string, string>
+  /** Answers of other kinds than JSON, by media type, and what they are. */
+  also?: Record<string, string>
+  /** What the reference's example sends. */
+  example?: { query?: string; body?: unknown }
 }
+
+/** An instant: a Date of ours is told in UTC. */
+export const Instant = z
+  .date()
+  .transform((date) => date.toISOString())
+  .pipe(z.iso.datetime())
 
 /** Describes a call. */
 export function endpoint<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodType, B extends z.ZodType = z.ZodUndefined>(

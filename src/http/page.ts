@@ -12,6 +12,8 @@ export function sendPage<Words>(
   view: string,
   words: InBoth<Words>,
   model: Record<string, unknown> = {},
+  /** What else than our own style sheet the page may be styled by: sources of a policy. */
+  stylesOf: (nonce: string) => string[] = () => [],
 ): void {
   const language = languageOf(req)
   // By it the page's policy knows its scripts.
@@ -26,7 +28,10 @@ export function sendPage<Words>(
     nonce,
     path: req.originalUrl.split('?')[0],
   })
-  const policy = [res.get('content-security-policy'), `script-src 'nonce-${nonce}'`, "connect-src 'self'"]
+  const given = res
+    .get('content-security-policy')
+    ?.replace("style-src 'self'", ['style-src', "'self'", ...stylesOf(nonce)].join(' '))
+  const policy = [given, `script-src 'nonce-${nonce}'`, "connect-src 'self'"]
   res.set('content-security-policy', policy.filter((one) => one !== undefined).join(';'))
   // Each is somebody's, in his language.
   res.set('cache-control', 'no-store').vary('accept-language').vary('cookie').type('html').send(html)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { endpoint } from '../http/endpoint.js'
+import { endpoint, Instant } from '../http/endpoint.js'
 import { PortalId } from '../portals/portal-store.js'
 
 export const IMPORT_STATES = [
@@ -22,7 +22,6 @@ export type HeldReason = z.infer<typeof HeldReason>
 
 export const ImportId = z.string().regex(/^imp_[0-9a-f]{32}$/)
 
-const Instant = z.date().transform((date) => date.toISOString())
 const Counters = z.record(z.string(), z.number())
 
 const Findings = z.object({ errors: z.number(), warnings: z.number() })
@@ -30,59 +29,63 @@ const Findings = z.object({ errors: z.number(), warnings: z.number() })
 const FileView = z.object({
   name: z.string(),
   format: z.string(),
-  /** As they were sent. */
-  bytes: z.number(),
+  bytes: z.number().describe('As they were sent.'),
   sha256: z.string(),
-  /** Data rows, once known. */
-  rows: z.number().nullable(),
+  rows: z.number().nullable().describe('Data rows, once known.'),
 })
 
 /** What a partner sees of an import. */
-export const ImportView = z.object({
-  id: ImportId,
-  portalId: PortalId,
-  partnerId: z.string().nullable(),
-  name: z.string(),
-  state: ImportState,
-  /** Why it waits, when it is held. */
-  reason: HeldReason.nullable(),
-  /** Why it failed or needs a person. */
-  problem: z.object({ code: z.string(), detail: z.string(), correlationId: z.string().nullable() }).nullable(),
-  files: z.array(FileView),
-  findings: Findings,
-  parts: z.array(z.object({ hubspotImportId: z.string().nullable(), state: z.string().nullable(), counters: Counters })),
-  counters: Counters,
-  /** Where it stands in the portal's queue, from 1, and when it will probably start; null when it does not wait for its turn. */
-  queue: z.object({ position: z.number(), estimatedStartAt: Instant }).nullable(),
-  /** An earlier import of yours into this portal, of the same bytes, within seven days: was it meant? */
-  possibleDuplicateOf: ImportId.nullable(),
-  /** The import whose failed rows these are, corrected. */
-  correctionOf: ImportId.nullable(),
-  createdAt: Instant,
-  updatedAt: Instant,
-  links: z.object({ self: z.string(), errors: z.string() }),
-})
+export const ImportView = z
+  .object({
+    id: ImportId,
+    portalId: PortalId,
+    partnerId: z.string().nullable(),
+    name: z.string(),
+    state: ImportState,
+    reason: HeldReason.nullable().describe('Why it waits, when it is held.'),
+    problem: z
+      .object({ code: z.string(), detail: z.string(), correlationId: z.string().nullable() })
+      .nullable()
+      .describe('Why it failed or needs a person.'),
+    files: z.array(FileView),
+    findings: Findings,
+    parts: z.array(z.object({ hubspotImportId: z.string().nullable(), state: z.string().nullable(), counters: Counters })),
+    counters: Counters,
+    queue: z
+      .object({ position: z.number(), estimatedStartAt: Instant })
+      .nullable()
+      .describe(
+        'Where it stands in the portal’s queue, from 1, and when it will probably start; null when it does not wait for its turn.',
+      ),
+    possibleDuplicateOf: ImportId.nullable().describe(
+      'An earlier import of yours into this portal, of the same bytes, within seven days: was it meant?',
+    ),
+    correctionOf: ImportId.nullable().describe('The import whose failed rows these are, corrected.'),
+    createdAt: Instant,
+    updatedAt: Instant,
+    links: z.object({ self: z.string(), errors: z.string() }),
+  })
+  .meta({ id: 'Import' })
 export type ImportView = z.input<typeof ImportView>
 
 const Paging = z.object({ next: z.object({ after: z.string() }) }).optional()
 const Limit = z.coerce.number().int().min(1).max(100).default(25)
 
 /** A finding of ours or what HubSpot reported about a row. */
-export const RowErrorView = z.object({
-  origin: z.enum(['finding', 'hubspot']),
-  severity: z.enum(['error', 'warning']),
-  code: z.string(),
-  message: z.string(),
-  /** What to do about it. */
-  fix: z.string().nullable(),
-  file: z.string().nullable(),
-  /** The row as a spreadsheet counts it: the header is 1. 0: the whole file. */
-  line: z.number().nullable(),
-  /** 1-based column. */
-  column: z.number().nullable(),
-  columnName: z.string().nullable(),
-  value: z.string().nullable(),
-})
+export const RowErrorView = z
+  .object({
+    origin: z.enum(['finding', 'hubspot']),
+    severity: z.enum(['error', 'warning']),
+    code: z.string(),
+    message: z.string(),
+    fix: z.string().nullable().describe('What to do about it.'),
+    file: z.string().nullable(),
+    line: z.number().nullable().describe('The row as a spreadsheet counts it: the header is 1. 0: the whole file.'),
+    column: z.number().nullable().describe('1-based column.'),
+    columnName: z.string().nullable(),
+    value: z.string().nullable(),
+  })
+  .meta({ id: 'RowError' })
 export type RowErrorView = z.input<typeof RowErrorView>
 
 const Flag = z
@@ -99,10 +102,11 @@ export const Wait = z
 const MAX_WAIT_SECONDS = 60
 
 const UploadOptions = z.strictObject({
-  /** `never`: a file that HubSpot could not take as it is, is refused. */
-  normalize: z.enum(['auto', 'never']).default('auto'),
-  /** A wrong cell refuses the file. */
-  strict: Flag,
+  normalize: z
+    .enum(['auto', 'never'])
+    .default('auto')
+    .describe('`never`: a file that HubSpot could not take as it is, is refused.'),
+  strict: Flag.describe('A wrong cell refuses the file.'),
   /** Instead of an importRequest: a template's id, with `@2` for that version of it. */
   template: z
     .string()
@@ -112,10 +116,8 @@ const UploadOptions = z.strictObject({
       return { id, version: version === undefined ? undefined : Number(version) }
     })
     .optional(),
-  /** The worksheet that is wanted, of a workbook that has several. */
-  sheet: z.string().min(1).max(255).optional(),
-  /** Only to be told what is wrong: nothing is kept, nothing sent. */
-  validateOnly: Flag,
+  sheet: z.string().min(1).max(255).optional().describe('The worksheet that is wanted, of a workbook that has several.'),
+  validateOnly: Flag.describe('Only to be told what is wrong: nothing is kept, nothing sent.'),
 })
 
 export const createImport = endpoint({
@@ -125,6 +127,11 @@ export const createImport = endpoint({
   params: z.object({ portalId: PortalId }),
   query: UploadOptions,
   missing: 'portal_not_found',
+  upload: 'required',
+  headers: {
+    'Idempotency-Key': 'Up to 255 characters of yours; the same call with the same key within 7 days is the same import.',
+    Prefer: '`wait=N`: answer when HubSpot has taken or refused the import, or after N seconds; a minute at most.',
+  },
   reply: { status: 202, schema: ImportView },
 })
 
@@ -140,16 +147,12 @@ export const validateImport = endpoint({
     status: 200,
     schema: z.object({
       isAcceptable: z.boolean(),
-      /** Why it would be refused. */
-      problem: z.looseObject({ code: z.string() }).nullable(),
+      problem: z.looseObject({ code: z.string() }).nullable().describe('Why it would be refused.'),
       files: z.array(FileView),
       findings: Findings,
-      /** How often each code was found. */
-      codes: Counters,
-      /** At most 1,000 of each code. */
-      results: z.array(RowErrorView),
-      /** What HubSpot would be asked for. */
-      importRequest: z.looseObject({}).nullable(),
+      codes: Counters.describe('How often each code was found.'),
+      results: z.array(RowErrorView).describe('At most 1,000 of each code.'),
+      importRequest: z.looseObject({}).nullable().describe('What HubSpot would be asked for.'),
     }),
   },
 })
@@ -161,6 +164,8 @@ export const correctImport = endpoint({
   params: z.object({ portalId: PortalId, importId: ImportId }),
   query: UploadOptions.omit({ template: true, validateOnly: true }),
   missing: 'import_not_found',
+  upload: 'required',
+  headers: { 'Idempotency-Key': 'As for any upload.', Prefer: '`wait=N`, as for any upload.' },
   reply: { status: 202, schema: ImportView },
 })
 
@@ -191,6 +196,8 @@ export const watchImport = endpoint({
   params: z.object({ portalId: PortalId, importId: ImportId }),
   query: z.strictObject({}),
   missing: 'import_not_found',
+  headers: { 'Last-Event-ID': 'Only what came after this event.' },
+  also: { 'text/event-stream': 'One event for each step: `id`, `event`, and `data` in JSON.' },
   reply: { status: 200, schema: z.undefined() },
 })
 
@@ -211,19 +218,22 @@ export const listImportErrors = endpoint({
   params: z.object({ portalId: PortalId, importId: ImportId }),
   query: z.strictObject({
     limit: Limit,
-    /** `csv`: the rows that failed, as they were sent, to be corrected and sent back. */
-    format: z.enum(['json', 'csv']).default('json'),
-    /** Only what we found, or only what HubSpot reported. */
-    origin: z.enum(['finding', 'hubspot']).optional(),
+    format: z
+      .enum(['json', 'csv'])
+      .default('json')
+      .describe('`csv`: the rows that failed, as they were sent, to be corrected and sent back.'),
+    origin: z.enum(['finding', 'hubspot']).optional().describe('Only what we found, or only what HubSpot reported.'),
     after: z
       .string()
       .regex(/^\d{1,18}$/)
       .optional(),
   }),
   missing: 'import_not_found',
+  also: { 'text/csv': 'With `format=csv`: the rows that failed, with their columns, and what is wrong with each.' },
   reply: {
     status: 200,
-    /** `codes`: how often we found each; at most 1,000 of each are among the results. */
-    schema: z.object({ results: z.array(RowErrorView), codes: Counters, paging: Paging }),
+    schema: z
+      .object({ results: z.array(RowErrorView), codes: Counters, paging: Paging })
+      .describe('`codes`: how often we found each; at most 1,000 of each are among the results.'),
   },
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { endpoint } from '../http/endpoint.js'
+import { endpoint, Instant } from '../http/endpoint.js'
 import { PortalId } from '../portals/portal-store.js'
 import { ColumnMappings, FileFormat, importSettings, ObjectType } from './column-mapping.js'
 
@@ -25,17 +25,25 @@ const TemplateBody = z.strictObject({
   mapping: Mapping,
 })
 
-const TemplateView = z.object({
-  id: TemplateId,
-  portalId: PortalId,
-  name: z.string(),
-  /** Every change makes a new one; uploads use the newest. */
-  version: z.number(),
-  /** Yours, or made by the portal's admin for all partners. */
-  isOwn: z.boolean(),
-  mapping: z.looseObject({}),
-  createdAt: z.date().transform((date) => date.toISOString()),
-})
+const MAPPING_EXAMPLE = {
+  importOperations: { '0-1': 'UPSERT' },
+  columnMappings: [
+    { columnObjectTypeId: '0-1', columnName: 'Email', propertyName: 'email', columnType: 'HUBSPOT_ALTERNATE_ID' },
+    { columnObjectTypeId: '0-1', columnName: 'First name', propertyName: 'firstname' },
+  ],
+}
+
+const TemplateView = z
+  .object({
+    id: TemplateId,
+    portalId: PortalId,
+    name: z.string(),
+    version: z.number().describe('Every change makes a new one; uploads use the newest.'),
+    isOwn: z.boolean().describe('Yours, or made by the portal’s admin for all partners.'),
+    mapping: z.looseObject({}),
+    createdAt: Instant,
+  })
+  .meta({ id: 'Template' })
 export type TemplateView = z.input<typeof TemplateView>
 
 const ofPortal = { params: z.object({ portalId: PortalId }), query: z.strictObject({}), missing: 'portal_not_found' } as const
@@ -50,6 +58,7 @@ export const createTemplate = endpoint({
   method: 'post',
   path: '/v1/portals/:portalId/templates',
   summary: 'Save a mapping under a name',
+  example: { body: { name: 'Contacts of every night', mapping: MAPPING_EXAMPLE } },
   body: TemplateBody,
   reply: { status: 201, schema: TemplateView },
 })
@@ -76,6 +85,7 @@ export const updateTemplate = endpoint({
   method: 'put',
   path: findTemplate.path,
   summary: 'Change a template: a new version of it',
+  example: { body: { name: 'Contacts of every week', mapping: MAPPING_EXAMPLE } },
   body: TemplateBody,
   reply: { status: 200, schema: TemplateView },
 })
@@ -96,19 +106,24 @@ export const suggestMappingForHeaders = endpoint({
   method: 'post',
   path: '/v1/portals/:portalId/mappings/suggest',
   summary: 'What each column of a file probably is: for its headers, or for the file itself',
+  upload: 'optional',
+  example: { body: { headers: ['E-Mail', 'Vorname', 'Nachname'], samples: [['anna@example.com', 'Anna', 'Muster']] } },
   body: z.strictObject({
     headers: z.array(Name).min(1).max(MAX_HEADERS, 'HubSpot takes fewer than 1,000 columns'),
-    /** Some rows, cell by cell: what is in a column says as much as its name. */
-    samples: z.array(z.array(Name).max(MAX_HEADERS)).max(100).default([]),
-    /** What the rows are about, such as 0-1 for contacts; told from the headers when it is left out. */
-    objectTypeId: ObjectType.optional(),
+    samples: z
+      .array(z.array(Name).max(MAX_HEADERS))
+      .max(100)
+      .default([])
+      .describe('Some rows, cell by cell: what is in a column says as much as its name.'),
+    objectTypeId: ObjectType.optional().describe(
+      'What the rows are about, such as 0-1 for contacts; told from the headers when it is left out.',
+    ),
   }),
   reply: {
     status: 200,
     schema: z.object({
       objectTypeId: z.string(),
-      /** It was asked for, or the headers tell it clearly. */
-      isObjectTypeConfident: z.boolean(),
+      isObjectTypeConfident: z.boolean().describe('It was asked for, or the headers tell it clearly.'),
       operation: z.string(),
       dateFormat: z.string().nullable(),
       columns: z.array(
@@ -116,16 +131,13 @@ export const suggestMappingForHeaders = endpoint({
           columnName: z.string(),
           propertyName: z.string().nullable(),
           columnType: z.string().nullable(),
-          /** 0 to 1. */
-          confidence: z.number(),
-          /** Good to be used unseen. */
-          isConfident: z.boolean(),
+          confidence: z.number().describe('0 to 1.'),
+          isConfident: z.boolean().describe('Good to be used unseen.'),
           why: z.string(),
           alternatives: z.array(z.string()),
         }),
       ),
-      /** For an importRequest, or a template. */
-      columnMappings: z.array(z.looseObject({})),
+      columnMappings: z.array(z.looseObject({})).describe('For an importRequest, or a template.'),
     }),
   },
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { endpoint } from '../http/endpoint.js'
+import { endpoint, Instant } from '../http/endpoint.js'
 import { SEND_PROBLEMS } from './send.js'
 
 /** What is told, as Standard Webhooks names events. */
@@ -20,56 +20,53 @@ export const TEST_EVENT = 'endpoint.test'
 export const EndpointId = z.string().regex(/^end_[0-9a-f]{32}$/)
 export const DeliveryId = z.string().regex(/^msg_[0-9a-f]{32}$/)
 
-const Instant = z.date().transform((date) => date.toISOString())
-
-export const EndpointView = z.object({
-  id: EndpointId,
-  /** Null: nothing is sent, the messages are fetched. */
-  url: z.string().nullable(),
-  /** What is told; empty: everything. */
-  events: z.array(z.string()),
-  /** Why nothing is sent to it any more: it answered 410, it took nothing for days, or somebody said so. */
-  disabled: z.object({ at: Instant, reason: z.enum(['gone', 'failing', 'admin', 'partner']) }).nullable(),
-  /** When it last took a message. */
-  takenAt: Instant.nullable(),
-  /** Until then messages are signed by the secret before as well. */
-  previousSecretUntil: Instant.nullable(),
-  createdAt: Instant,
-})
+export const EndpointView = z
+  .object({
+    id: EndpointId,
+    url: z.string().nullable().describe('Null: nothing is sent, the messages are fetched.'),
+    events: z.array(z.string()).describe('What is told; empty: everything.'),
+    disabled: z
+      .object({ at: Instant, reason: z.enum(['gone', 'failing', 'admin', 'partner']) })
+      .nullable()
+      .describe('Why nothing is sent to it any more: it answered 410, it took nothing for days, or somebody said so.'),
+    takenAt: Instant.nullable().describe('When it last took a message.'),
+    previousSecretUntil: Instant.nullable().describe('Until then messages are signed by the secret before as well.'),
+    createdAt: Instant,
+  })
+  .meta({ id: 'Endpoint' })
 export type EndpointView = z.input<typeof EndpointView>
 
 /** With its secret, which is shown once. */
-const NewEndpointView = EndpointView.extend({ secret: z.string() })
+const NewEndpointView = EndpointView.extend({ secret: z.string() }).meta({ id: 'NewEndpoint' })
 
 const DELIVERY_STATES = ['waiting', 'delivered', 'failed', 'kept'] as const
 
-export const DeliveryView = z.object({
-  id: DeliveryId,
-  type: z.string(),
-  /** `kept`: for whoever fetches it. */
-  state: z.enum(DELIVERY_STATES),
-  attempts: z.number(),
-  nextAttemptAt: Instant.nullable(),
-  deliveredAt: Instant.nullable(),
-  createdAt: Instant,
-  /** What is sent, as it is signed. */
-  payload: z.string(),
-  /** The newest tries first. */
-  log: z.array(
-    z.object({
-      at: Instant,
-      ms: z.number(),
-      status: z.number().nullable(),
-      problem: z.enum(SEND_PROBLEMS).nullable(),
-      answer: z.string().nullable(),
-    }),
-  ),
-})
+export const DeliveryView = z
+  .object({
+    id: DeliveryId,
+    type: z.string(),
+    state: z.enum(DELIVERY_STATES).describe('`kept`: for whoever fetches it.'),
+    attempts: z.number(),
+    nextAttemptAt: Instant.nullable(),
+    deliveredAt: Instant.nullable(),
+    createdAt: Instant,
+    payload: z.string().describe('What is sent, as it is signed.'),
+    /** The newest tries first. */
+    log: z.array(
+      z.object({
+        at: Instant,
+        ms: z.number(),
+        status: z.number().nullable(),
+        problem: z.enum(SEND_PROBLEMS).nullable(),
+        answer: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Delivery' })
 export type DeliveryView = z.input<typeof DeliveryView>
 
 export const EndpointContent = z.strictObject({
-  /** Left out or null: the messages are fetched. */
-  url: z.string().max(5_000).nullable().default(null),
+  url: z.string().max(5_000).nullable().default(null).describe('Left out or null: the messages are fetched.'),
   events: z.array(z.enum(EVENTS)).max(EVENTS.length).default([]),
 })
 export type EndpointContent = z.output<typeof EndpointContent>
@@ -84,6 +81,7 @@ export const createEndpoint = endpoint({
   params: z.object({}),
   query: nothing,
   missing: 'not_found',
+  example: { body: { url: 'https://hooks.example.com/importal', events: ['import.completed', 'import.failed'] } },
   body: EndpointContent,
   reply: { status: 201, schema: NewEndpointView },
 })
@@ -115,6 +113,7 @@ export const changeEndpoint = endpoint({
   params: one,
   query: nothing,
   missing: 'endpoint_not_found',
+  example: { body: { url: 'https://hooks.example.com/importal', events: [], isDisabled: false } },
   body: EndpointContent.extend({ isDisabled: z.boolean().default(false) }),
   reply: { status: 200, schema: EndpointView },
 })
@@ -159,18 +158,15 @@ export const listDeliveries = endpoint({
   query: z.strictObject({
     state: z.enum(DELIVERY_STATES).optional(),
     limit: z.coerce.number().int().min(1).max(100).default(25),
-    /** The next page. */
-    after: Number19.optional(),
-    /** Oldest first, from behind this one: for whoever fetches. `0` begins. */
-    since: Number19.optional(),
+    after: Number19.optional().describe('The next page.'),
+    since: Number19.optional().describe('Oldest first, from behind this one: for whoever fetches. `0` begins.'),
   }),
   missing: 'endpoint_not_found',
   reply: {
     status: 200,
     schema: z.object({
       results: z.array(DeliveryView),
-      /** Where `since` goes on. */
-      last: z.string().nullable(),
+      last: z.string().nullable().describe('Where `since` goes on.'),
       paging: z.object({ next: z.object({ after: z.string() }) }).optional(),
     }),
   },
@@ -193,6 +189,7 @@ export const replaySince = endpoint({
   params: one,
   query: nothing,
   missing: 'endpoint_not_found',
+  example: { body: { since: '2026-11-01T00:00:00Z', which: 'failed' } },
   body: z.strictObject({ since: z.iso.datetime({ offset: true }), which: z.enum(['failed', 'all']).default('failed') }),
   reply: { status: 202, schema: z.object({ replayed: z.number() }) },
 })

@@ -16,6 +16,7 @@ import { createLog } from '../../src/log.js'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.js'
 import { startDeliveries } from '../../src/webhooks/deliver.js'
 import { recordHandedOut, secretsOfEndpoints, secretsOfEnvironment, secretsOfHubSpot, secretsOfKeys } from './canaries.js'
+import { watchContract } from './contract.js'
 import { expectNoLeaks } from './leaks.js'
 import { freePort } from './port.js'
 import { createTestDatabase, dumpTables } from './postgres.js'
@@ -30,7 +31,7 @@ type Options = { env?: Record<string, string>; install?: boolean; work?: boolean
 /**
  * A whole Importal on ports of its own, on a database of its own, against a simulated HubSpot of its own; with a portal
  * installed and a partner unless told otherwise. Everything ends with the test, which fails if a secret of any kind is in
- * the app's log, at its most talkative, or in a table.
+ * the app's log, at its most talkative, or in a table, or if an answer is not what the API's description says.
  */
 export async function testApp(options: Options = {}): Promise<TestApp> {
   const app = await startApp(options)
@@ -52,6 +53,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   await deps.queue.start(JOB_KINDS)
   const http = createHttpServer(createApp(deps), config.publicUrl)
   const handedOut = recordHandedOut(http)
+  const brokenPromises = watchContract(http)
   await once(http.listen(new URL(url).port), 'listening')
   const deliveries: { stop: () => Promise<void> }[] = []
   const startWork = async () => {
@@ -116,6 +118,8 @@ export async function startApp({ env = {}, install = true, work = true }: Option
       await database.drop()
       await rm(folder, { recursive: true, force: true })
       expectNoLeaks(app.canaries(), places)
+      const broken = brokenPromises()
+      if (broken.length > 0) throw new Error(`answers that are not as described:\n${broken.join('\n')}`)
     },
   }
   const key = install ? await app.install().then(() => app.createKey()) : ''
