@@ -9,6 +9,7 @@ import { describeMatches, matchAll } from './imports/tracking/match-all.js'
 import { JOB_KINDS, jobHandlers } from './jobs.js'
 import { describeError } from './log.js'
 import { isCidr } from './partners/partner-store.js'
+import { openTestPortal } from './partners/test-portal.js'
 import { describeAlarm } from './portals/alarm-store.js'
 import { checkScopes, describeScopes } from './portals/check-scopes.js'
 import { PortalId } from './portals/portal-store.js'
@@ -20,6 +21,7 @@ const USAGE = `Usage: npm run -s importal -- <command>
               [--distribution private]     … for accounts that you name, instead of marketplace
               [--support-email ADDRESS] [--support-url URL] [--documentation-url URL] [--support-phone NUMBER]
   keys create --partner NAME --portal ID   make an API key; it is shown once
+              [--test]                     … for a simulated HubSpot account of the partner's own, instead of --portal
               [--cidr RANGE]...            … good only from these addresses
               [--expires-in-days N]        … good only for so long
   keys list                                all keys, without their secrets
@@ -50,6 +52,7 @@ const RECEIPT_WITHIN_MS = 70_000
 
 type Options = {
   partner?: string
+  test?: boolean
   portal?: string
   cidr?: string[]
   'expires-in-days'?: string
@@ -71,14 +74,17 @@ const fail = (message: string): never => {
 }
 
 const COMMANDS: Record<string, Command> = {
-  'keys create': async ({ partners }, { partner, portal, cidr = [], 'expires-in-days': days }) => {
+  'keys create': async (deps, { partner, portal, test, cidr = [], 'expires-in-days': days }) => {
+    const { partners } = deps
     if (!partner?.trim() || partner.length > 100) return fail('keys create needs --partner with a name of up to 100 characters.')
-    if (portal === undefined || !PortalId.safeParse(portal).success)
-      return fail('keys create needs --portal with a HubSpot account’s id, such as 123456.')
+    if (test ? portal !== undefined : portal === undefined || !PortalId.safeParse(portal).success)
+      return fail('keys create needs --portal with a HubSpot account’s id, such as 123456, or --test.')
     if (!cidr.every(isCidr)) return fail('--cidr must be an address range such as 192.0.2.0/24.')
     if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) return fail('--expires-in-days must be a whole number of days.')
     const expiresAt = days === undefined ? null : new Date(Date.now() + Number(days) * 86_400_000)
-    const made = await partners.createKey({ partner: partner.trim(), portalId: portal, cidrs: cidr, expiresAt })
+    const name = partner.trim()
+    const portalId = portal ?? (await openTestPortal(deps, await partners.named(name), 'operator'))
+    const made = await partners.createKey({ partner: name, portalId, cidrs: cidr, expiresAt })
     if (!made) return fail(`Portal ${portal} is not connected: open /oauth/install first.`)
     return { ...made, key: made.key.reveal() }
   },
@@ -234,6 +240,7 @@ function parseArguments(): { positionals: string[]; values: Options } {
         all: { type: 'boolean' },
         unfinished: { type: 'boolean' },
         'no-wait': { type: 'boolean' },
+        test: { type: 'boolean' },
       },
     })
     return { positionals, values }

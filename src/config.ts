@@ -34,6 +34,8 @@ export type Config = Readonly<{
   reservedDiskPercent: number
   ambiguousWindowSeconds: number
   trustProxy: number
+  /** The HubSpot of test keys; undefined: every process has its own. */
+  simulatorUrl: string | undefined
   /** Webhooks may go to addresses of a network of one's own, and without TLS. */
   webhooksAnywhere: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
@@ -140,6 +142,7 @@ export const VARIABLES = {
   RESERVED_DISK_PERCENT: { schema: wholeNumber(0, 100).default(5), example: '5' },
   AMBIGUOUS_WINDOW_SECONDS: { schema: wholeNumber(0, 7 * 86_400).default(900), example: '900' },
   TRUST_PROXY: { schema: wholeNumber(0, 10).default(0), example: '0' },
+  SIMULATOR_URL: { schema: origin.optional(), example: 'http://127.0.0.1:4000' },
   WEBHOOKS_ANYWHERE: {
     schema: z.enum(['true', 'false'], 'must be true or false').default('false'),
     example: 'false',
@@ -247,6 +250,7 @@ function toConfig(env: z.output<typeof Environment>): Config {
     ambiguousWindowSeconds: env.AMBIGUOUS_WINDOW_SECONDS,
     operator: { name: env.OPERATOR_NAME, email: env.OPERATOR_EMAIL, address: env.OPERATOR_ADDRESS },
     trustProxy: env.TRUST_PROXY,
+    simulatorUrl: env.SIMULATOR_URL,
     webhooksAnywhere: env.WEBHOOKS_ANYWHERE === 'true',
     logLevel: env.LOG_LEVEL,
   })

@@ -6,9 +6,11 @@ import { type Database, openDatabase } from './db/prisma.js'
 import { createSharedFolder } from './db/shared-folder.js'
 import { createFileStore, type FileStore } from './files/file-store.js'
 import { createViews } from './http/views.js'
+import { apart } from './hubspot/apart.js'
 import { createHubSpot } from './hubspot/hubspot.js'
 import { createJournal } from './hubspot/journal.js'
 import { createOAuth } from './hubspot/oauth.js'
+import { createSimulated } from './hubspot/simulated.js'
 import { createCancellationStore } from './imports/cancellation-store.js'
 import { createDisconnectionStore } from './imports/departure/disconnection-store.js'
 import { createErasureStore } from './imports/departure/erasure-store.js'
@@ -68,17 +70,18 @@ const JOB_CONNECTIONS = 5
 export async function createDeps(config: Config, databaseUrl: string, log: Log = createLog(config.logLevel)) {
   const forRequests = openDatabase(databaseUrl, REQUEST_CONNECTIONS)
   const forJobs = openDatabase(databaseUrl, JOB_CONNECTIONS)
+  const simulated = createSimulated(config)
   const shared = {
     config,
     log,
     files: await createFileStore(config.filesUrl, config.reservedDiskPercent),
-    oauth: createOAuth(config),
+    oauth: apart(createOAuth(config), simulated.oauth),
     metrics: createMetrics(),
     alarms: createAlarmStore(forRequests), // one: it remembers which of them it has ended
     queue: createQueue({ connectionString: databaseUrl, log }),
     listener: createListener({ connectionString: databaseUrl, log }),
     sender: createSender({ isAnyAllowed: config.webhooksAnywhere }),
-    hubspot: createHubSpot(config.hubspot),
+    hubspot: apart(createHubSpot(config.hubspot), simulated.hubspot),
     journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
     lanes: createLanes(),
     csvCheck: createCsvCheck({ maxThreads: Math.max(1, availableParallelism() - 1) }),
@@ -118,7 +121,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     async close(): Promise<void> {
       await Promise.all([shared.queue.stop(QUEUE_GRACE_MS), shared.listener.close()])
       await Promise.allSettled([stores.callTally.flush(), jobStores.callTally.flush()])
-      await Promise.all([forRequests.$disconnect(), forJobs.$disconnect()])
+      await Promise.all([forRequests.$disconnect(), forJobs.$disconnect(), simulated.close()])
     },
   }
 }

@@ -9,7 +9,7 @@ describe('an API key', () => {
 
     expect(key.text.reveal()).toMatch(/^imp_live_[0-9a-f]{32}_[0-9A-Za-z]{49}$/)
     expect(key.text.reveal()).toMatch(KEY_PATTERN)
-    expect(parseKey(key.text.reveal())).toEqual({ keyId: key.keyId, secretHash: key.secretHash })
+    expect(parseKey(key.text.reveal())).toEqual({ keyId: key.keyId, isTest: false, secretHash: key.secretHash })
     expect(key.prefix + key.lastFour).not.toContain(key.text.reveal().slice(45, 60))
   })
 

@@ -75,6 +75,7 @@ describe('the environment', () => {
     RESERVED_DISK_PERCENT: ['101'],
     AMBIGUOUS_WINDOW_SECONDS: ['-1', 'never'],
     TRUST_PROXY: ['true', '11'],
+    SIMULATOR_URL: ['localhost', 'http://x/y'],
     WEBHOOKS_ANYWHERE: ['yes', '1'],
     OPERATOR_NAME: ['a\nb', 'x'.repeat(301)],
     OPERATOR_EMAIL: ['nobody', 'a@'],

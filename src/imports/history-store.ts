@@ -144,6 +144,7 @@ export function createHistoryStore(prisma: Database) {
              AND i."state" IN ('submitting', 'submitted', 'processing', 'ambiguous')) AS running
         FROM "Portal" p LEFT JOIN LATERAL (
           SELECT i."createdAt" FROM "Import" i WHERE i."portalId" = p."id" AND i."wholeId" IS NULL ORDER BY i."id" DESC LIMIT 1) last ON true
+        WHERE NOT p."isTest"
         ORDER BY last."createdAt" DESC NULLS LAST, p."id" LIMIT ${MAX_PORTALS}`
     },
 

@@ -3,8 +3,8 @@ import { crc32 } from 'node:zlib'
 import { newId } from '../db/ids.js'
 import { type Secret, secret } from '../secret.js'
 
-/** A key in its parts: `imp_live_<id>_<secret><crc>`; the id is that of the key's row without its prefix. */
-export type ParsedKey = { keyId: string; secretHash: Buffer<ArrayBuffer> }
+/** A key in its parts: `imp_live_<id>_<secret><crc>`, or `imp_test_…`; the id is that of the key's row without its prefix. */
+export type ParsedKey = { keyId: string; isTest: boolean; secretHash: Buffer<ArrayBuffer> }
 
 export type NewKey = ParsedKey & { text: Secret; prefix: string; lastFour: string }
 
@@ -12,31 +12,33 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const SECRET_BYTES = 32
 const SECRET_LENGTH = 43
 const CRC_LENGTH = 6
-const FORMAT = new RegExp(`^imp_live_([0-9a-f]{32})_([0-9A-Za-z]{${SECRET_LENGTH}})([0-9A-Za-z]{${CRC_LENGTH}})$`)
+const FORMAT = new RegExp(`^imp_(live|test)_([0-9a-f]{32})_([0-9A-Za-z]{${SECRET_LENGTH}})([0-9A-Za-z]{${CRC_LENGTH}})$`)
 
 /** What looks like a key, wherever it stands: for finding one where none should be. */
-export const KEY_PATTERN = /imp_live_[0-9a-f]{32}_[0-9A-Za-z]{49}/
+export const KEY_PATTERN = /imp_(live|test)_[0-9a-f]{32}_[0-9A-Za-z]{49}/
 
 /** A new key. Its text is not stored anywhere: this is the only time it can be shown. */
-export function createKey(): NewKey {
+export function createKey(isTest = false): NewKey {
   const keyId = newId('key')
   const random = base62(randomBytes(SECRET_BYTES), SECRET_LENGTH)
-  const head = `imp_live_${keyId.slice('key_'.length)}_`
+  const kind = isTest ? 'imp_test_' : 'imp_live_'
+  const head = `${kind}${keyId.slice('key_'.length)}_`
   const text = `${head}${random}${checksum(head + random)}`
   return {
     text: secret(text),
     keyId,
+    isTest,
     secretHash: hash(random),
-    prefix: head.slice(0, 'imp_live_'.length + 8),
+    prefix: head.slice(0, kind.length + 8),
     lastFour: text.slice(-4),
   }
 }
 
 /** A key's parts, or undefined for what cannot be one: the checksum tells a typo without a query. */
 export function parseKey(text: string): ParsedKey | undefined {
-  const [, id, random, crc] = FORMAT.exec(text) ?? []
-  if (id === undefined || random === undefined || crc !== checksum(`imp_live_${id}_${random}`)) return undefined
-  return { keyId: `key_${id}`, secretHash: hash(random) }
+  const [, kind, id, random, crc] = FORMAT.exec(text) ?? []
+  if (id === undefined || random === undefined || crc !== checksum(`imp_${kind}_${id}_${random}`)) return undefined
+  return { keyId: `key_${id}`, isTest: kind === 'test', secretHash: hash(random) }
 }
 
 function hash(random: string): Buffer<ArrayBuffer> {

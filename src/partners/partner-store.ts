@@ -10,6 +10,8 @@ export type Caller = {
   partnerId: string
   partnerName: string
   keyId: string
+  /** With a test key: only simulated accounts are there. */
+  isTest: boolean
   portal: { id: string; status: string; isPaused: boolean } | undefined
 }
 
@@ -42,7 +44,7 @@ export function createPartnerStore(prisma: Database) {
      * exist; a refusal for one that does but must not be used.
      */
     async authenticate(
-      { keyId, secretHash }: ParsedKey,
+      { keyId, secretHash, isTest }: ParsedKey,
       address: string,
       portalId?: string,
     ): Promise<Caller | Refusal | undefined> {
@@ -69,8 +71,8 @@ export function createPartnerStore(prisma: Database) {
         FROM "ApiKey" k
         JOIN "Partner" a ON a."id" = k."partnerId"
         LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."portalId" = ${portalId ?? ''} AND g."endedAt" IS NULL
-        LEFT JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected'
-        WHERE k."id" = ${keyId}`
+        LEFT JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected' AND p."isTest" = k."isTest"
+        WHERE k."id" = ${keyId} AND k."isTest" = ${isTest}`
       // Compared in any case: an unknown id must not answer faster than a wrong secret.
       const matches = timingSafeEqual(row ? Buffer.from(row.secretHash) : NO_HASH, secretHash)
       if (!row || !matches) return undefined
@@ -85,7 +87,7 @@ export function createPartnerStore(prisma: Database) {
       const { partnerId, partnerName } = row
       const portal =
         row.portalId === null ? undefined : { id: row.portalId, status: row.portalStatus ?? '', isPaused: row.isPaused }
-      return { partnerId, partnerName, keyId, portal }
+      return { partnerId, partnerName, keyId, isTest, portal }
     },
 
     /** Records that a key was refused or seen where it must not be; once a minute per key is enough. */
@@ -102,12 +104,13 @@ export function createPartnerStore(prisma: Database) {
           WHERE e."keyId" = ${keyId} AND e."action" = ${action} AND e."at" > now() - ${LAST_USED_SECONDS} * interval '1 second')`
     },
 
-    /** The portals a partner may use. */
+    /** The portals a partner may use: by a test key its simulated account, and by any other key all others. */
     async listPortals(
       partnerId: string,
+      isTest: boolean,
     ): Promise<{ id: string; status: string; hubDomain: string | null; timeZone: string | null }[]> {
       return prisma.portal.findMany({
-        where: { status: { not: 'disconnected' }, grants: { some: { partnerId, endedAt: null } } },
+        where: { isTest, status: { not: 'disconnected' }, grants: { some: { partnerId, endedAt: null } } },
         orderBy: { id: 'asc' },
         take: 1_000,
         select: { id: true, status: true, hubDomain: true, timeZone: true },
@@ -117,10 +120,12 @@ export function createPartnerStore(prisma: Database) {
     /** A new key for a partner and a portal; makes the partner and the grant when they are new. Undefined: no such portal. */
     async createKey(input: { partner: string; portalId: string; cidrs: string[]; expiresAt: Date | null }) {
       const { partner: name, portalId, cidrs, expiresAt } = input
-      const { text, keyId, secretHash, prefix, lastFour } = createKey()
       return prisma.$transaction(async (tx) => {
-        const [portal] = await tx.$queryRaw<{ status: string }[]>`SELECT "status" FROM "Portal" WHERE "id" = ${portalId}`
+        const [portal] = await tx.$queryRaw<{ status: string; isTest: boolean }[]>`
+          SELECT "status", "isTest" FROM "Portal" WHERE "id" = ${portalId}`
         if (!portal || portal.status === 'disconnected') return undefined
+        const { isTest } = portal
+        const { text, keyId, secretHash, prefix, lastFour } = createKey(isTest)
         const [partner] = await tx.$queryRaw<{ id: string }[]>`
           INSERT INTO "Partner" ("id", "name") VALUES (${newId('prt')}, ${name})
           ON CONFLICT ((coalesce("portalId", '')), "name") WHERE NOT "isPage" DO UPDATE SET "name" = excluded."name" RETURNING "id"`
@@ -131,10 +136,36 @@ export function createPartnerStore(prisma: Database) {
           INSERT INTO "Grant" ("partnerId", "portalId") SELECT ${partner.id}, "id" FROM held
           ON CONFLICT ("partnerId", "portalId") DO UPDATE SET "endedAt" = NULL`
         if (granted === 0) return undefined
-        await tx.apiKey.create({ data: { id: keyId, partnerId: partner.id, secretHash, prefix, lastFour, cidrs, expiresAt } })
+        await tx.apiKey.create({
+          data: { id: keyId, partnerId: partner.id, isTest, secretHash, prefix, lastFour, cidrs, expiresAt },
+        })
         await recordAudit(tx, { actor: 'operator', action: 'key_created', keyId, partnerId: partner.id, portalId })
         return { key: text, keyId, partnerId: partner.id, portalId }
       })
+    },
+
+    /** The operator's partner of that name; made when there is none. */
+    async named(name: string): Promise<string> {
+      const [partner] = await prisma.$queryRaw<{ id: string }[]>`
+        INSERT INTO "Partner" ("id", "name") VALUES (${newId('prt')}, ${name})
+        ON CONFLICT ((coalesce("portalId", '')), "name") WHERE NOT "isPage" DO UPDATE SET "name" = excluded."name" RETURNING "id"`
+      if (!partner) throw new Error('a partner without a row')
+      return partner.id
+    },
+
+    /** The simulated account of a partner, if there is one. */
+    async findTestPortal(partnerId: string): Promise<string | undefined> {
+      const portal = await prisma.portal.findFirst({
+        where: { isTest: true, status: { not: 'disconnected' }, grants: { some: { partnerId, endedAt: null } } },
+        select: { id: true },
+      })
+      return portal?.id
+    },
+
+    /** The row of a simulated account, whose access nobody ever has to ask about. */
+    async addTestPortal(portalId: string): Promise<void> {
+      await prisma.$executeRaw`
+        INSERT INTO "Portal" ("id", "isTest", "status", "checkAt") VALUES (${portalId}, true, 'connected', now() + interval '50 years')`
     },
 
     /** The partner that stands for a portal's own admins, with its grant; undefined: there is no such portal. */

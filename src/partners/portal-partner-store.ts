@@ -49,17 +49,26 @@ export function createPortalPartnerStore(prisma: Database) {
   }
 
   /** A key in force of a partner of the portal's own, held. @throws {AppError} `key_not_found` */
-  async function holdKey(tx: Transaction, portalId: string, keyId: string): Promise<{ partnerId: string; cidrs: string[] }> {
-    const [key] = await tx.$queryRaw<{ partnerId: string; cidrs: string[] }[]>`
-      SELECT k."partnerId", k."cidrs" FROM "ApiKey" k JOIN "Partner" a ON a."id" = k."partnerId" AND a."portalId" = ${portalId}
+  async function holdKey(
+    tx: Transaction,
+    portalId: string,
+    keyId: string,
+  ): Promise<{ partnerId: string; cidrs: string[]; isTest: boolean }> {
+    const [key] = await tx.$queryRaw<{ partnerId: string; cidrs: string[]; isTest: boolean }[]>`
+      SELECT k."partnerId", k."cidrs", k."isTest" FROM "ApiKey" k JOIN "Partner" a ON a."id" = k."partnerId" AND a."portalId" = ${portalId}
       WHERE k."id" = ${keyId} AND k."revokedAt" IS NULL AND coalesce(k."expiresAt" > now(), true) FOR UPDATE OF k`
     if (!key) throw new AppError('key_not_found')
     return key
   }
 
-  async function addKey(tx: Transaction, portalId: string, partnerId: string, cidrs: string[] = []) {
-    const { text, keyId, secretHash, prefix, lastFour } = createKey()
-    await tx.apiKey.create({ data: { id: keyId, partnerId, secretHash, prefix, lastFour, cidrs } })
+  async function addKey(
+    tx: Transaction,
+    portalId: string,
+    partnerId: string,
+    { cidrs = [], isTest = false }: { cidrs?: string[]; isTest?: boolean } = {},
+  ) {
+    const { text, keyId, secretHash, prefix, lastFour } = createKey(isTest)
+    await tx.apiKey.create({ data: { id: keyId, partnerId, isTest, secretHash, prefix, lastFour, cidrs } })
     await recordAudit(tx, { actor: 'admin', action: 'key_created', keyId, partnerId, portalId })
     return { key: text, keyId }
   }
@@ -166,13 +175,31 @@ export function createPortalPartnerStore(prisma: Database) {
       })
     },
 
+    /** @throws {AppError} `partner_not_found`: or it is not the portal's own */
+    async checkOwn(portalId: string, partnerId: string): Promise<void> {
+      await prisma.$transaction(async (tx) => {
+        if (!(await holdGrant(tx, portalId, partnerId)).isOwn) throw new AppError('partner_not_found')
+      })
+    },
+
+    /** A key for a partner's simulated account. @throws {AppError} `partner_not_found`: or it is not the portal's own */
+    async addTestKey(portalId: string, partnerId: string, testPortalId: string): Promise<Secret> {
+      return prisma.$transaction(async (tx) => {
+        if (!(await holdGrant(tx, portalId, partnerId)).isOwn) throw new AppError('partner_not_found')
+        await tx.$executeRaw`
+          INSERT INTO "Grant" ("partnerId", "portalId") VALUES (${partnerId}, ${testPortalId}) ON CONFLICT ("partnerId", "portalId") DO UPDATE SET "endedAt" = NULL`
+        const { key } = await addKey(tx, portalId, partnerId, { isTest: true })
+        return key
+      })
+    },
+
     /** A new key beside an old one, which ends `overlapHours` from now, or when it would have. @throws {AppError} `key_not_found` */
     async rollKey(portalId: string, keyId: string, overlapHours: number): Promise<{ partnerId: string; key: Secret }> {
       return prisma.$transaction(async (tx) => {
-        const { partnerId, cidrs } = await holdKey(tx, portalId, keyId)
+        const { partnerId, ...same } = await holdKey(tx, portalId, keyId)
         await tx.$executeRaw`
           UPDATE "ApiKey" SET "expiresAt" = least("expiresAt", now() + ${overlapHours} * interval '1 hour') WHERE "id" = ${keyId}`
-        const { key } = await addKey(tx, portalId, partnerId, cidrs)
+        const { key } = await addKey(tx, portalId, partnerId, same)
         await recordAudit(tx, { actor: 'admin', action: 'key_rolled', keyId, partnerId, portalId, detail: { overlapHours } })
         return { partnerId, key }
       })

@@ -19,7 +19,9 @@ export function partnerRoutes(deps: { partners: PartnerStore }): Router {
   router.get(
     listPortals.path,
     requirePartner(deps),
-    serve(listPortals, async ({ res }) => ({ results: await deps.partners.listPortals(callerOf(res).partnerId) })),
+    serve(listPortals, async ({ res }) => ({
+      results: await deps.partners.listPortals(callerOf(res).partnerId, callerOf(res).isTest),
+    })),
   )
   router.all([showMe.path, listPortals.path], onlyMethods('GET', 'HEAD'))
   return router

@@ -67,10 +67,10 @@ export function createCallTally(prisma: Database, log: Log) {
     async readReadiness(): Promise<Readiness> {
       const portals = await prisma.$queryRaw<Readiness['portals']>`
         SELECT d."portalId", sum(d."succeeded")::float8 AS succeeded, sum(d."failed")::float8 AS failed
-        FROM "CallDay" d JOIN "Portal" p ON p."id" = d."portalId" AND p."status" <> 'disconnected'
+        FROM "CallDay" d JOIN "Portal" p ON p."id" = d."portalId" AND p."status" <> 'disconnected' AND NOT p."isTest"
         WHERE d."day" > (now() AT TIME ZONE 'UTC')::date - ${DAYS}::int GROUP BY d."portalId"`
       const scopes = await prisma.$queryRaw<{ scope: string }[]>`
-        SELECT DISTINCT "scope" FROM "CallDay" WHERE "day" > (now() AT TIME ZONE 'UTC')::date - ${DAYS}::int AND "succeeded" > 0`
+        SELECT DISTINCT d."scope" FROM "CallDay" d JOIN "Portal" p ON p."id" = d."portalId" AND NOT p."isTest" WHERE d."day" > (now() AT TIME ZONE 'UTC')::date - ${DAYS}::int AND d."succeeded" > 0`
       return { portals, usedScopes: scopes.map(({ scope }) => scope) }
     },
   }

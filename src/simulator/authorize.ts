@@ -6,7 +6,7 @@ const WINDOW_MS = 10_000
 
 /** The token that a call comes with, or the refusal of it: unknown, expired, without the scope, or one call too many. */
 export function authorize({ req, res, state }: Exchange, scope: string): Token | Reply {
-  const token = state.tokens.get(bearer(req.headers.authorization))
+  const token = state.tokenOf(bearer(req.headers.authorization))
   const portal = token && state.portals.get(token.portalId)
   if (!token || !portal) return unknown()
   if (token.expiresAt <= Date.now()) return expired(token)

@@ -3,7 +3,7 @@ import type { Simulator } from '../../src/simulator/simulator.js'
 import { type Canaries, numbered } from './leaks.js'
 
 /** What looks like a key, and the part of it that is secret: its beginning, with the id, may be shown. */
-const KEYS = /imp_live_[0-9a-f]{32}_([0-9A-Za-z]{49})/g
+const KEYS = /imp_(?:live|test)_[0-9a-f]{32}_([0-9A-Za-z]{49})/g
 
 /** The secrets of an environment: its client's, its cookies', the bytes of its keys, its database's password. */
 export function secretsOfEnvironment(env: Record<string, string | undefined>): Canaries {

@@ -4,12 +4,13 @@ import type { Config } from '../../config.js'
 import { AppError } from '../../errors.js'
 import { onlyMethods } from '../../http/problem.js'
 import { type PortalPartner, type PortalPartnerStore, versionOf } from '../../partners/portal-partner-store.js'
+import { openTestPortal } from '../../partners/test-portal.js'
 import type { Secret } from '../../secret.js'
 import { OBJECTS } from '../../words/objects.js'
 import type { Pages, Visit } from '../pages.js'
 import { NEW_KEY, PARTNERS } from './words.js'
 
-type Deps = { config: Pick<Config, 'publicUrl'>; portalPartners: PortalPartnerStore }
+type Deps = Parameters<typeof openTestPortal>[0] & { config: Pick<Config, 'publicUrl'>; portalPartners: PortalPartnerStore }
 
 const OPERATIONS = ['CREATE', 'UPDATE', 'UPSERT'] as const
 const OVERLAP_HOURS = ['0', '1', '24', '168'] as const
@@ -42,7 +43,8 @@ const LimitsForm = z.strictObject({ ...limits, was: z.string().max(1_000) })
 const RollForm = z.strictObject({ overlapHours: z.enum(OVERLAP_HOURS) })
 
 /** /settings/:portalId/partners…: who may send files, what, and with which keys. */
-export function partnerPageRoutes({ config, portalPartners }: Deps, pages: Pages): Router {
+export function partnerPageRoutes(deps: Deps, pages: Pages): Router {
+  const { config, portalPartners } = deps
   const router = Router()
   const list = '/settings/:portalId/partners'
   const one = `${list}/:partnerId`
@@ -65,12 +67,13 @@ export function partnerPageRoutes({ config, portalPartners }: Deps, pages: Pages
   }
 
   /** The one page on which a key is seen; it is in no cache, and nothing leads back to it. */
-  const showKey = ({ portal, language, show }: Visit, secret: Secret): Promise<void> =>
+  const showKey = ({ portal, language, show }: Visit, secret: Secret, portalId = portal.id): Promise<void> =>
     show('settings/partners/new-key', NEW_KEY, {
       menu: 'partners',
       key: secret.reveal(),
-      curl: `curl -H "Authorization: Bearer $IMPORTAL_KEY" -F files=@contacts.csv ${config.publicUrl}/v1/portals/${portal.id}/imports`,
-      mail: NEW_KEY[language].mailText(config.publicUrl, portal.id),
+      isTest: portalId !== portal.id,
+      curl: `curl -H "Authorization: Bearer $IMPORTAL_KEY" -F files=@contacts.csv ${config.publicUrl}/v1/portals/${portalId}/imports`,
+      mail: NEW_KEY[language].mailText(config.publicUrl, portalId),
     })
 
   router.get(
@@ -107,6 +110,15 @@ export function partnerPageRoutes({ config, portalPartners }: Deps, pages: Pages
       }),
     )
   router.post(
+    `${one}/test-key`,
+    pages.form(NOTHING, async (visit) => {
+      const partnerId = named(visit, 'partnerId')
+      await portalPartners.checkOwn(visit.portal.id, partnerId)
+      const testPortalId = await openTestPortal(deps, partnerId, 'admin')
+      await showKey(visit, await portalPartners.addTestKey(visit.portal.id, partnerId, testPortalId), testPortalId)
+    }),
+  )
+  router.post(
     `${one}/disconnect`,
     pages.form(NOTHING, async (visit) => {
       await portalPartners.disconnect(visit.portal.id, named(visit, 'partnerId'))
@@ -129,7 +141,7 @@ export function partnerPageRoutes({ config, portalPartners }: Deps, pages: Pages
   )
   router.all(list, onlyMethods('GET', 'HEAD', 'POST'))
   router.all(
-    [...['limits', 'pause', 'resume', 'disconnect'].map((path) => `${one}/${path}`), `${key}/roll`, `${key}/revoke`],
+    [...['limits', 'pause', 'resume', 'test-key', 'disconnect'].map((path) => `${one}/${path}`), `${key}/roll`, `${key}/revoke`],
     onlyMethods('POST'),
   )
   return router

@@ -42,6 +42,7 @@ export const PARTNERS = inBoth({
     noKeys: 'No key is in force.',
     pause: 'Pause',
     resume: 'Let in again',
+    testKey: 'Make a test key',
     disconnect: 'Disconnect',
     stale: 'This key has not been used for 30 days. If nobody needs it, revoke it.',
   },
@@ -88,6 +89,7 @@ export const PARTNERS = inBoth({
     noKeys: 'Kein Schlüssel ist in Kraft.',
     pause: 'Pausieren',
     resume: 'Wieder zulassen',
+    testKey: 'Testschlüssel erstellen',
     disconnect: 'Trennen',
     stale: 'Dieser Schlüssel wurde seit 30 Tagen nicht benutzt. Braucht ihn niemand, widerrufen Sie ihn.',
   },
@@ -97,6 +99,7 @@ export const NEW_KEY = inBoth({
   en: {
     title: 'The new key',
     once: 'The key is shown this once. Copy it now; we keep only a fingerprint of it.',
+    test: 'It is a test key: it works on the same API with a simulated HubSpot account, and never touches yours.',
     key: 'Key',
     tryIt: 'To try it, on a command line',
     mail: 'A message for the partner',
@@ -107,6 +110,7 @@ export const NEW_KEY = inBoth({
   de: {
     title: 'Der neue Schlüssel',
     once: 'Der Schlüssel wird nur dieses eine Mal gezeigt. Kopieren Sie ihn jetzt; wir behalten nur einen Fingerabdruck.',
+    test: 'Es ist ein Testschlüssel: Er arbeitet an derselben API mit einem simulierten HubSpot-Account und berührt Ihren nie.',
     key: 'Schlüssel',
     tryIt: 'Zum Ausprobieren, auf der Kommandozeile',
     mail: 'Eine Nachricht für den Partner',

@@ -1,0 +1,5 @@
+-- AlterTable
+ALTER TABLE "Portal" ADD COLUMN "isTest" BOOLEAN NOT NULL DEFAULT false;
+
+-- AlterTable
+ALTER TABLE "ApiKey" ADD COLUMN "isTest" BOOLEAN NOT NULL DEFAULT false;
