@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { CLIENT_USAGE, type ClientOptions, isClientCommand, runClientCommand } from './client/commands.js'
 import { describeProblems, parseConfig, parseScopes, readEnvironment } from './config.js'
 import { openDatabaseServer } from './db/database-server.js'
 import { createDeps, type Deps } from './deps.js'
@@ -37,22 +38,20 @@ const USAGE = `Usage: npm run -s importal -- <command>
   migrate                                  bring the database up to date
   doctor                                   check the whole set-up
   rotate-encryption                        seal everything with the first of ENCRYPTION_KEYS
-
+${CLIENT_USAGE}
   --json                                   JSON on stdout, and nothing else
 `
 
 const ROTATED_AT_ONCE = 100
 const RECEIPT_WITHIN_MS = 70_000
 
-type Options = {
+type Options = ClientOptions & {
   partner?: string
-  portal?: string
   cidr?: string[]
   'expires-in-days'?: string
   limit?: string
   expect?: string
   out?: string
-  json?: boolean
   all?: boolean
   unfinished?: boolean
   'no-wait'?: boolean
@@ -155,6 +154,9 @@ process.exitCode = await run(positionals, values)
 process.exit()
 
 async function run(words: string[], options: Options): Promise<number> {
+  const [first, ...files] = words
+  if (isClientCommand(first))
+    return runClientCommand(first, files, options, { env: readEnvironment(), stdout: process.stdout, stderr: process.stderr })
   const command = COMMANDS[words[0] ?? ''] ? words.slice(0, 1) : words.slice(0, 2)
   const act = COMMANDS[command.join(' ')]
   const extra = words.slice(command.length)
@@ -220,6 +222,11 @@ function parseArguments(): { positionals: string[]; values: Options } {
         'support-url': { type: 'string' },
         'support-phone': { type: 'string' },
         'documentation-url': { type: 'string' },
+        'key-file': { type: 'string' },
+        request: { type: 'string' },
+        template: { type: 'string' },
+        strict: { type: 'boolean' },
+        watch: { type: 'boolean' },
         json: { type: 'boolean' },
         all: { type: 'boolean' },
         unfinished: { type: 'boolean' },
