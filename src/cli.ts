@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { CLIENT_USAGE, type ClientOptions, isClientCommand, runClientCommand } from './client/commands.js'
 import { describeProblems, parseConfig, parseScopes, readEnvironment } from './config.js'
 import { openDatabaseServer } from './db/database-server.js'
 import { createDeps, type Deps } from './deps.js'
@@ -39,7 +40,7 @@ const USAGE = `Usage: npm run -s importal -- <command>
   migrate                                  bring the database up to date
   doctor                                   check the whole set-up
   rotate-encryption                        seal everything with the first of ENCRYPTION_KEYS
-
+${CLIENT_USAGE}
   --json                                   JSON on stdout, and nothing else
 `
 
@@ -50,7 +51,7 @@ const sum = (a: Record<string, number>, b: Record<string, number>) =>
   Object.fromEntries(Object.keys({ ...a, ...b }).map((id) => [id, (a[id] ?? 0) + (b[id] ?? 0)]))
 const RECEIPT_WITHIN_MS = 70_000
 
-type Options = {
+type Options = ClientOptions & {
   partner?: string
   test?: boolean
   portal?: string
@@ -59,7 +60,6 @@ type Options = {
   limit?: string
   expect?: string
   out?: string
-  json?: boolean
   all?: boolean
   unfinished?: boolean
   'no-wait'?: boolean
@@ -171,6 +171,9 @@ process.exitCode = await run(positionals, values)
 process.exit()
 
 async function run(words: string[], options: Options): Promise<number> {
+  const [first, ...files] = words
+  if (isClientCommand(first))
+    return runClientCommand(first, files, options, { env: readEnvironment(), stdout: process.stdout, stderr: process.stderr })
   const command = COMMANDS[words[0] ?? ''] ? words.slice(0, 1) : words.slice(0, 2)
   const act = COMMANDS[command.join(' ')]
   const extra = words.slice(command.length)
@@ -236,6 +239,11 @@ function parseArguments(): { positionals: string[]; values: Options } {
         'support-url': { type: 'string' },
         'support-phone': { type: 'string' },
         'documentation-url': { type: 'string' },
+        'key-file': { type: 'string' },
+        request: { type: 'string' },
+        template: { type: 'string' },
+        strict: { type: 'boolean' },
+        watch: { type: 'boolean' },
         json: { type: 'boolean' },
         all: { type: 'boolean' },
         unfinished: { type: 'boolean' },

@@ -18,6 +18,9 @@ const LAYERS = [
 // Rows whose members may import one another all the same: what wires everything, and what everything stands on.
 const OPEN_LAYERS = [0, LAYERS.length - 1]
 
+// What stands alone, because it is of use without the app, and who may import it.
+const ALONE: Record<string, string[]> = { simulator: ['demo'], client: ['cli'] }
+
 // The one feature that the others may import.
 const MEETING_PLACE = 'imports'
 
@@ -39,7 +42,11 @@ const DOORS: Door[] = [
     isMeant: importing(/^(node:)?https?2?$|^undici$/),
     open: /^(hubspot\/.+|webhooks\/.+|server\.ts|http\/server\.ts|demo\.ts|simulator\/.+)$/,
   },
-  { what: 'fetch', isMeant: saying(/(?<![\w.'"`])fetch\(/), open: /^(hubspot\/.+|webhooks\/.+|demo\.ts|simulator\/.+)$/ },
+  {
+    what: 'fetch',
+    isMeant: saying(/(?<![\w.'"`])fetch\(/),
+    open: /^(hubspot\/.+|webhooks\/.+|demo\.ts|simulator\/.+|client\/send\.ts)$/,
+  },
   {
     what: 'process.env',
     isMeant: saying(/\bprocess\s*\.\s*env\b|\bprocess\[/),
@@ -71,7 +78,7 @@ function misnamed(path: string): string[] {
     .filter((name) => FORBIDDEN_NAMES.test(name))
     .map((name) => `${path}: "${name}" says nothing about the app`)
   const place = placeOf(path)
-  return layerOf(place) < 0 && place !== 'simulator' ? [...forbidden, `${path}: ${place} has no place in the layers`] : forbidden
+  return layerOf(place) < 0 && !(place in ALONE) ? [...forbidden, `${path}: ${place} has no place in the layers`] : forbidden
 }
 
 function misdirected(path: string, target: string): string[] {
@@ -81,9 +88,10 @@ function misdirected(path: string, target: string): string[] {
   const from = placeOf(path)
   const to = placeOf(target)
   if (from === to) return []
-  if (from === 'simulator') return [`${path} imports ${target}: the simulator knows nothing of the app`]
-  if (to === 'simulator')
-    return from === 'demo' ? [] : [`${path} imports ${target}: only the demo and the tests know the simulator`]
+  if (from in ALONE) return [`${path} imports ${target}: the ${from} knows nothing of the app`]
+  const knowing = ALONE[to]
+  if (knowing)
+    return knowing.includes(from) ? [] : [`${path} imports ${target}: only the ${knowing} and the tests know the ${to}`]
 
   const [above, below] = [layerOf(from), layerOf(to)]
   if (above < below || (above === below && (OPEN_LAYERS.includes(above) || to === MEETING_PLACE))) return []
@@ -146,6 +154,8 @@ describe('violations', () => {
     ['errors.ts', `import { a } from './http/problem.js'`, 'errors is below http'],
     ['simulator/main.ts', `import { a } from '../errors.js'`, 'the simulator knows nothing of the app'],
     ['app.ts', `import { a } from './simulator/server.js'`, 'only the demo and the tests know the simulator'],
+    ['client/send.ts', `import type { ImportView } from '../imports/schema.js'`, 'the client knows nothing of the app'],
+    ['demo.ts', `import { createClient } from './client/client.js'`, 'only the cli and the tests know the client'],
     ['app.ts', `import { a } from '../test/support/postgres.js'`, 'outside src'],
     ['imports/accept.ts', `import type { Request } from 'express'`, 'uses express'],
     ['imports/accept.ts', `import type { Prisma } from '../db/generated/client.js'`, 'uses Prisma'],
