@@ -173,7 +173,12 @@ process.exit()
 async function run(words: string[], options: Options): Promise<number> {
   const [first, ...files] = words
   if (isClientCommand(first))
-    return runClientCommand(first, files, options, { env: readEnvironment(), stdout: process.stdout, stderr: process.stderr })
+    return runClientCommand(first, files, options, {
+      env: readEnvironment(),
+      stdout: process.stdout,
+      stderr: process.stderr,
+      stopped: whenStopped(),
+    })
   const command = COMMANDS[words[0] ?? ''] ? words.slice(0, 1) : words.slice(0, 2)
   const act = COMMANDS[command.join(' ')]
   const extra = words.slice(command.length)
@@ -207,6 +212,13 @@ async function run(words: string[], options: Options): Promise<number> {
     await deps.close()
     await database.stop()
   }
+}
+
+/** By whoever presses Ctrl+C, or ends the process properly. */
+function whenStopped(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort())
+  return stop.signal
 }
 
 /** Works before anything is configured: it comes first, and the rest of the configuration from what it leads to. */
@@ -244,6 +256,8 @@ function parseArguments(): { positionals: string[]; values: Options } {
         template: { type: 'string' },
         strict: { type: 'boolean' },
         watch: { type: 'boolean' },
+        forward: { type: 'string' },
+        event: { type: 'string', multiple: true },
         json: { type: 'boolean' },
         all: { type: 'boolean' },
         unfinished: { type: 'boolean' },

@@ -70,7 +70,8 @@ const JOB_CONNECTIONS = 5
 export async function createDeps(config: Config, databaseUrl: string, log: Log = createLog(config.logLevel)) {
   const forRequests = openDatabase(databaseUrl, REQUEST_CONNECTIONS)
   const forJobs = openDatabase(databaseUrl, JOB_CONNECTIONS)
-  const simulated = createSimulated(config)
+  // Read when it is first needed: most processes never do.
+  const simulated = createSimulated(config, async (as) => (await import('./simulator/simulator.js')).createSimulator(as))
   const shared = {
     config,
     log,

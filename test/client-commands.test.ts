@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Import, RowError, Validation } from '../src/client/answers.js'
 import { runClientCommand } from '../src/client/commands.js'
@@ -8,6 +9,7 @@ import { PORTAL, startApp, type TestApp, until } from './support/app.js'
 import { secretsOfKeys } from './support/canaries.js'
 import { expectNoLeaks } from './support/leaks.js'
 import { type Run, runScript } from './support/process.js'
+import { startReceiver } from './support/receiver.js'
 import { contactsCsv, contactsRequest } from './support/requests.js'
 
 let app: TestApp
@@ -187,7 +189,12 @@ describe('importal import on a terminal', () => {
     const request = await write('bar.json', JSON.stringify(contactsRequest({}, 'bar.csv')))
 
     const env = { IMPORTAL_KEY: app.key, IMPORTAL_URL: app.url }
-    const code = await runClientCommand('import', [file], { portal: PORTAL, request, watch: true }, { env, ...streams })
+    const code = await runClientCommand(
+      'import',
+      [file],
+      { portal: PORTAL, request, watch: true },
+      { env, stopped: new AbortController().signal, ...streams },
+    )
 
     const lines = written.stderr.split('\r\u001b[2K')
     expect(code).toBe(0)
@@ -202,7 +209,12 @@ describe('importal import on a terminal', () => {
     const request = await write('esc.json', '{"name":"red","files":[],"\\u001b[2J\\u202e":1}')
 
     const env = { IMPORTAL_KEY: app.key, IMPORTAL_URL: app.url }
-    const code = await runClientCommand('import', [file], { portal: PORTAL, request }, { env, ...streams })
+    const code = await runClientCommand(
+      'import',
+      [file],
+      { portal: PORTAL, request },
+      { env, stopped: new AbortController().signal, ...streams },
+    )
 
     expect([code, written.stdout]).toEqual([1, ''])
     expect(written.stderr).toContain('(import_request_invalid)')
@@ -244,5 +256,46 @@ describe('importal validate', () => {
     const report = JSON.parse(stdout) as Validation
     expect([code, stderr]).toEqual([2, ''])
     expect(report).toMatchObject({ isAcceptable: true, problem: null, codes: { INVALID_EMAIL: 1 } })
+  })
+})
+
+describe('importal listen', () => {
+  it('posts every message to an address of this machine, as signed as the real ones, and leaves nothing behind', async () => {
+    const receiver = await startReceiver()
+    const stop = new AbortController()
+    const written: string[] = []
+    const stream = { write: (text: string) => void written.push(text) }
+    const env = { IMPORTAL_KEY: app.key, IMPORTAL_URL: app.url }
+    const options = { forward: receiver.url, event: ['import.accepted', 'import.completed'] }
+    const ended = runClientCommand('listen', [], options, {
+      env,
+      stdout: stream,
+      stderr: stream,
+      stopped: stop.signal,
+    })
+    await until(
+      () => written.join(''),
+      (text) => text.includes('whsec_'),
+    )
+    const secret = /whsec_\S+/.exec(written.join(''))?.[0] ?? ''
+    app.noteEndpointSecret(secret)
+
+    await importal(['import', ...(await writeContacts('listened.csv', 3)), '--watch'])
+    await until(receiver.types, (types) => types.includes('import.completed'))
+    stop.abort()
+
+    expect(await ended).toBe(0)
+    expect(receiver.types()).toEqual(['import.accepted', 'import.completed'])
+    for (const { body, headers } of receiver.received)
+      expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toBeTruthy()
+    expect(written.join('')).toMatch(/import\.completed +msg_[0-9a-f]{32} {2}200\n/)
+    expect(await app.query('SELECT 1 FROM "WebhookEndpoint"')).toEqual([])
+  })
+
+  it.each([[[]], [['--forward', 'localhost']]])('does not begin without an address: %j', async (args) => {
+    const { code, stderr } = await importal(['listen', ...args])
+
+    expect(code).toBe(64)
+    expect(stderr).toContain('--forward')
   })
 })

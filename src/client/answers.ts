@@ -96,3 +96,11 @@ export type Paged<Page> = Page & { paging?: { next: { after: string } } | undefi
 export type ImportPage = { results: Import[] }
 /** `codes`: how often Importal itself found each; at most 1,000 of each are among the results. */
 export type RowErrorPage = { results: RowError[]; codes: Counters }
+
+/** An address that messages go to; null: they are kept, and fetched. */
+export type NewEndpoint = { id: string; url: string | null; events: string[]; secret: string }
+
+/** A message, as it is sent or kept. */
+export type Delivery = { id: string; type: string; payload: string }
+
+export type DeliveryPage = { results: Delivery[]; last: string | null }

@@ -1,4 +1,16 @@
-import type { Import, ImportEvent, ImportPage, ImportState, Me, Paged, Portal, RowErrorPage, Validation } from './answers.js'
+import type {
+  DeliveryPage,
+  Import,
+  ImportEvent,
+  ImportPage,
+  ImportState,
+  Me,
+  NewEndpoint,
+  Paged,
+  Portal,
+  RowErrorPage,
+  Validation,
+} from './answers.js'
 import { readBlocks } from './event-stream.js'
 import { ApiProblem, problemOfSilence } from './problem.js'
 import { type Access, type Ask, createSend, pause, waitBefore } from './send.js'
@@ -129,6 +141,21 @@ export function createClient(access: Access) {
     cancel: (portalId: string, importId: string, { signal }: Signal = {}) =>
       send(`${importOf(portalId, importId)}/cancel`, { method: 'POST', signal }, readJson<Import>),
 
+    /** Where messages go; without an address they are kept, to be fetched. */
+    createEndpoint: (endpoint: { url: string | null; events?: string[] }, { signal }: Signal = {}) =>
+      send(
+        '/v1/endpoints',
+        { method: 'POST', headers: JSON_TYPE, body: new Blob([JSON.stringify(endpoint)]), signal },
+        readJson<NewEndpoint>,
+      ),
+
+    deleteEndpoint: (id: string, { signal }: Signal = {}) =>
+      send(`/v1/endpoints/${encodeURIComponent(id)}`, { method: 'DELETE', isRepeatable: true, signal }, readJson<object>),
+
+    /** Messages from behind one, the oldest first; `last` is where to go on. */
+    deliveries: (endpointId: string, { since, signal }: Signal & { since: string }) =>
+      get<DeliveryPage>(`/v1/endpoints/${encodeURIComponent(endpointId)}/deliveries`, { query: { since, limit: 100 }, signal }),
+
     /**
      * What happens to an import, from its beginning, each event once; when it has ended, or needs a person, the import
      * itself, and that is all. A connection that breaks is made anew.
@@ -166,6 +193,8 @@ export function createClient(access: Access) {
     },
   }
 }
+
+const JSON_TYPE = { 'content-type': 'application/json' }
 
 function importsOf(portalId: string): string {
   return `/v1/portals/${encodeURIComponent(portalId)}/imports`

@@ -11,6 +11,7 @@ import {
   type Upload,
   type Validation,
 } from './client.js'
+import { forwardMessages } from './listen.js'
 import { countsOf, createProgress, type Output, type Progress } from './progress.js'
 
 export const CLIENT_USAGE = `  import FILE... --portal ID               send files to Importal, with a partner's key; no database is needed
@@ -19,7 +20,9 @@ export const CLIENT_USAGE = `  import FILE... --portal ID               send fil
               [--strict]                   … not at all if a cell is wrong
               [--watch]                    … and wait for the end; 2 when rows had errors, 1 when it did not get done
   validate FILE... --portal ID             only say what is wrong; the same options; 0 only if nothing is
-                                           both: [--url URL] or IMPORTAL_URL, or http://localhost:3000;
+  listen --forward URL                     post what webhooks tell to an address of this machine, signed, until it is stopped
+              [--event NAME]...            … only these events
+                                           all three: [--url URL] or IMPORTAL_URL, or http://localhost:3000;
                                            [--key-file FILE] or IMPORTAL_KEY, and never the key itself
 `
 
@@ -31,13 +34,15 @@ export type ClientOptions = {
   template?: string
   strict?: boolean
   watch?: boolean
+  forward?: string
+  event?: string[]
   json?: boolean
 }
 
-export type ClientCommand = 'import' | 'validate'
+export type ClientCommand = 'import' | 'validate' | 'listen'
 
-/** Where a command runs: what it may know, and whom it tells. */
-export type Terminal = { env: Record<string, string | undefined>; stdout: Output; stderr: Output }
+/** Where a command runs: what it may know, whom it tells, and what stops one that does not end by itself. */
+export type Terminal = { env: Record<string, string | undefined>; stdout: Output; stderr: Output; stopped: AbortSignal }
 
 type Asked = { client: Client; portalId: string; upload: Upload; options: ClientOptions; print: Print; progress: Progress }
 type Print = (json: unknown, text: string) => void
@@ -55,7 +60,7 @@ const misuse = (message: string): never => {
 
 /** Whether it is one of the commands for a partner, which need neither a database nor a configuration. */
 export function isClientCommand(word: string | undefined): word is ClientCommand {
-  return word === 'import' || word === 'validate'
+  return word === 'import' || word === 'validate' || word === 'listen'
 }
 
 /** Runs a command to its end; resolves to the exit code. The key is shown by nothing, whatever was answered. */
@@ -63,7 +68,7 @@ export async function runClientCommand(
   command: ClientCommand,
   files: string[],
   options: ClientOptions,
-  { env, stdout, stderr }: Terminal,
+  { env, stdout, stderr, stopped }: Terminal,
 ): Promise<number> {
   let key = ''
   const hide = (text: string) => (key === '' ? text : text.replaceAll(key, '[key]'))
@@ -74,8 +79,9 @@ export async function runClientCommand(
   })
   const progress = createProgress(hiding(options.json ? { write: (text) => stderr.write(text) } : stderr))
   try {
-    const { portal: portalId = misuse(`${command} needs --portal with a HubSpot account’s id, such as 123456.`) } = options
-    if (files.length === 0) misuse(`${command} needs a file.`)
+    const { portal: portalId = '' } = options
+    if (command !== 'listen' && portalId === '') misuse(`${command} needs --portal with a HubSpot account’s id, such as 123456.`)
+    if (command !== 'listen' && files.length === 0) misuse(`${command} needs a file.`)
     key = await readKey(options, env)
     const client = makeClient({
       baseUrl: options.url ?? (env.IMPORTAL_URL || DEFAULT_URL),
@@ -83,6 +89,7 @@ export async function runClientCommand(
       onRetry: (problem, waitMs) => progress.say(`${oneLine(problem.message)} Trying again in ${Math.ceil(waitMs / 1_000)} s.`),
     })
     const print: Print = (json, text) => void stdout.write(hide(options.json ? `${JSON.stringify(json)}\n` : text))
+    if (command === 'listen') return await listen(client, options, print, stopped)
     const asked = { client, portalId, upload: await readUpload(files, options), options, print, progress }
     // Whoever may not come in is told before his files are on their way.
     await client.me()
@@ -92,6 +99,29 @@ export async function runClientCommand(
     stderr.write(hide(describeFailure(error)))
     return error instanceof Error && 'isMisuse' in error ? MISUSED : FAILED
   }
+}
+
+/** Until it is stopped. The secret is shown: whoever checks signatures needs it, and it is good for nothing else. */
+async function listen(
+  client: Client,
+  { forward = '', event = [] }: ClientOptions,
+  print: Print,
+  stopped: AbortSignal,
+): Promise<number> {
+  const to = URL.canParse(forward)
+    ? new URL(forward)
+    : misuse('listen needs --forward with an address, such as http://localhost:8080/hook.')
+  await forwardMessages(
+    client,
+    {
+      to,
+      events: event,
+      onSecret: (secret) => print({ forward: to.href, secret }, `Messages go to ${to.href}, signed with ${secret}\n`),
+      tell: ({ id, type }, status) => print({ id, type, status }, `${type.padEnd(24)}${id}  ${oneLine(status)}\n`),
+    },
+    stopped,
+  )
+  return DONE
 }
 
 async function importFiles(asked: Asked): Promise<number> {

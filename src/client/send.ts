@@ -11,7 +11,7 @@ export type Access = {
 }
 
 export type Ask = {
-  method?: 'POST'
+  method?: 'POST' | 'DELETE'
   query?: Record<string, string | number | boolean | undefined>
   headers?: Record<string, string>
   /** Read anew for each try. */
