@@ -24,19 +24,43 @@ export function toHubSpotImport(made: KnownImport) {
     importName: made.name,
     mappedObjectTypeIds: made.objectTypes,
     optOutImport: false,
-    metadata: { counters: sumCounters(made.parts), fileIds: [], objectLists: [] },
+    // Ids of ours: HubSpot's own of the files are not told to us.
+    metadata: { counters: sumCounters(made.parts), fileIds: made.files.map((_, i) => fileId(made, i)), objectLists: [] },
   }
 }
 
-/** A row error as HubSpot's API tells of it. */
-export function toHubSpotError(error: RowErrorView, id: string, createdAt: Date) {
+/** What HubSpot's older word for a type of object is. */
+const OBJECT_NAMES: Record<string, string> = { '0-1': 'CONTACT', '0-2': 'COMPANY', '0-3': 'DEAL', '0-5': 'TICKET' }
+
+function fileId({ hubspotImportId }: KnownImport, position: number): string {
+  return `${hubspotImportId}${position}`
+}
+
+/** A row error as HubSpot's API tells of it; without the row's cells, whoever asks for them. */
+export function toHubSpotError(
+  error: RowErrorView & { objectTypeId: string | null },
+  id: string,
+  made: KnownImport,
+  isExplained: boolean,
+) {
+  const { objectTypeId, file } = error
+  const position = Math.max(
+    0,
+    made.files.findIndex(({ name }) => name === file),
+  )
   return {
     id,
-    createdAt: createdAt.getTime(),
+    createdAt: made.updatedAt.getTime(),
     errorType: error.code,
-    errorMessage: error.message,
+    ...(isExplained ? { errorMessage: error.message } : {}),
     ...(error.value === null ? {} : { invalidValue: error.value, invalidValueToDisplay: error.value }),
     ...(error.column === null ? {} : { knownColumnNumber: error.column - 1 }),
-    sourceData: { fileId: 0, pageName: '', lineNumber: error.line ?? 0, rowData: [], containsEncryptedProperties: false },
+    ...(objectTypeId === null ? {} : { objectType: OBJECT_NAMES[objectTypeId] ?? 'UNKNOWN', objectTypeId }),
+    sourceData: {
+      fileId: Number(fileId(made, position)),
+      lineNumber: error.line ?? 0,
+      rowData: [],
+      containsEncryptedProperties: false,
+    },
   }
 }

@@ -35,6 +35,7 @@ const WAIT_SECONDS = 55
 const Page = z.object({
   limit: z.coerce.number().int().min(1).max(100).catch(10),
   after: z.string().max(64).optional().catch(undefined),
+  includeErrorMessage: z.string().optional().catch(undefined),
 })
 
 /** /hubspot/:portalId/crm/…: HubSpot's own five calls of imports, with its answers, for its unmodified clients. */
@@ -101,14 +102,15 @@ export function compatRoutes(deps: Deps): Router {
   })
   router.get(at('/:importId/errors'), requirePartner(deps), async (req, res) => {
     const made = await find(req, res)
-    const { limit, after } = Page.parse(req.query)
+    const { limit, after, includeErrorMessage } = Page.parse(req.query)
+    const isExplained = includeErrorMessage === 'true'
     const { errors, next } = await deps.rowErrors.list(made.id, {
       limit,
       origin: 'hubspot',
       after: /^\d{1,18}$/.exec(after ?? '')?.[0],
     })
     res.json({
-      results: errors.map((error, i) => toHubSpotError(error, `${after ?? '0'}${i}`, made.updatedAt)),
+      results: errors.map((error, i) => toHubSpotError(error, `${after ?? '0'}${i}`, made, isExplained)),
       ...(next ? { paging: { next: { after: next, link: '' } } } : {}),
     })
   })

@@ -29,6 +29,8 @@ export type Endpoint<
   headers?: Record<string, string>
   /** Answers of other kinds than JSON, by media type, and what they are. */
   also?: Record<string, string>
+  /** It is to go: since when it should not be used, when it ends, and a page that says what to use instead. */
+  deprecated?: { since: Date; until: Date; instead: string }
   /** What the reference's example sends. */
   example?: { query?: string; body?: unknown }
 }
@@ -63,6 +65,7 @@ export function serve<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodT
   answer: (input: Input<P, Q, B>) => Promise<z.input<R> | undefined>,
 ): RequestHandler {
   return async (req, res) => {
+    if (described.deprecated) tellDeprecation(described.deprecated, res)
     const body = (described.body ? parseBody(described.body, req) : undefined) as z.output<B>
     const result = await answer({ ...parse(described, req), body, req, res })
     if (res.headersSent) return
@@ -70,6 +73,12 @@ export function serve<P extends z.ZodType, Q extends z.ZodType, R extends z.ZodT
     if (described.method === 'get' && isKnown(text, req, res)) return void res.status(304).end()
     res.status(described.reply.status).type('application/json').send(text)
   }
+}
+
+/** @see RFC 9745, RFC 8594 */
+function tellDeprecation({ since, until, instead }: { since: Date; until: Date; instead: string }, res: Response): void {
+  res.set({ deprecation: `@${Math.floor(since.getTime() / 1_000)}`, sunset: until.toUTCString() })
+  res.links({ deprecation: instead })
 }
 
 /**

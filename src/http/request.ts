@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
 import { type Log, redact } from '../log.js'
@@ -7,7 +7,13 @@ import { type Log, redact } from '../log.js'
 const LINGER_BYTES = 8 * 1024 * 1024
 const LINGER_MS = 5_000
 
-/** Gives every request an id, the caller's own when it has a sound one, and logs how it ended; never the query. */
+/** @see W3C Trace Context, "traceparent Header": version 00, and neither id all zeros */
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/**
+ * Gives every request an id, the caller's own when it has a sound one, and logs how it ended; never the query. A caller's
+ * trace goes on: the answer and the log name it, with a span of ours.
+ */
 export function requestLog(log: Log): RequestHandler {
   return (req, res, next) => {
     const given = req.get('x-request-id') ?? ''
@@ -15,11 +21,13 @@ export function requestLog(log: Log): RequestHandler {
     const startedAt = performance.now()
     res.locals.requestId = requestId
     res.set('x-request-id', requestId)
+    const [, traceId] = TRACEPARENT.exec(req.get('traceparent') ?? '') ?? []
+    if (traceId !== undefined) res.set('traceparent', `00-${traceId}-${randomBytes(8).toString('hex')}-01`)
     res.once('close', () => {
       const ms = Math.round(performance.now() - startedAt)
       const { portalId } = req.params as { portalId?: string }
       const outcome = res.writableFinished ? 'request' : 'request cut off'
-      log.info({ requestId, method: req.method, path: redact(req.path), status: res.statusCode, ms, portalId }, outcome)
+      log.info({ requestId, traceId, method: req.method, path: redact(req.path), status: res.statusCode, ms, portalId }, outcome)
     })
     next()
   }

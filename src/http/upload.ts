@@ -178,6 +178,8 @@ async function receive<Stored extends object>(req: Request, options: UploadOptio
  */
 function boundedBody(req: Request, maxBytes: number) {
   const stream = new PassThrough()
+  // Nobody may be reading: multer gives some requests up before it begins. An error that nobody hears would end the process.
+  stream.on('error', () => undefined)
   let seen = 0
   let error: AppError | undefined
   const unpipe = stream.unpipe.bind(stream)

@@ -27,15 +27,13 @@ export function createRowErrorStore(prisma: Database) {
         take: limit + 1,
       })
       const page = rows.slice(0, limit)
-      const errors = page.map(
-        (row): RowErrorView => ({
-          ...row,
-          line: wholeLine(row.line, firstLines.get(row.importId)),
-          origin: row.origin === 'hubspot' ? 'hubspot' : 'finding',
-          severity: row.severity === 'warning' ? 'warning' : 'error',
-          column: row.columnIndex === null ? null : row.columnIndex + 1,
-        }),
-      )
+      const errors = page.map((row): RowErrorView & { objectTypeId: string | null } => ({
+        ...row,
+        line: wholeLine(row.line, firstLines.get(row.importId)),
+        origin: row.origin === 'hubspot' ? 'hubspot' : 'finding',
+        severity: row.severity === 'warning' ? 'warning' : 'error',
+        column: row.columnIndex === null ? null : row.columnIndex + 1,
+      }))
       return { errors, next: rows.length > limit ? String(page.at(-1)?.id) : undefined }
     },
 

@@ -137,6 +137,7 @@ function describeOperation(operationId: string, operation: Operation, tag: strin
     operationId,
     tags: [tag],
     summary,
+    ...(operation.deprecated ? { deprecated: true } : {}),
     ...(description === undefined ? {} : { description }),
     parameters: [
       ...fieldsOf(print(params, 'input')).map(([name, schema]) => ({ name, in: 'path', required: true, schema })),

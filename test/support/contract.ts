@@ -21,7 +21,7 @@ export function watchContract(server: Server): () => string[] {
   const broken = new Set<string>()
   // Before the app, which may have answered by the time that others are asked.
   server.prependListener('request', (req: IncomingMessage, res: ServerResponse) => {
-    const path = (req.url ?? '').split('?')[0] ?? ''
+    const path = ((req.url ?? '').split(/[?#]/)[0] ?? '').replace(/\/$/, '')
     if (!/^\/v1\//.test(path)) return
     const chunks: Buffer[] = []
     const { write, end } = res
