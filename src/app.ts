@@ -7,7 +7,8 @@ import type { Deps } from './deps.js'
 import { AppError } from './errors.js'
 import { sendPage } from './http/page.js'
 import { notFound, problemHandler } from './http/problem.js'
-import { boundUnreadBody, requestLog } from './http/request.js'
+import { boundSlowBody, boundUnreadBody, requestLog } from './http/request.js'
+import { shedLoad } from './http/shed.js'
 import { importRoutes } from './imports/routes.js'
 import { mappingRoutes } from './mappings/routes.js'
 import { noticeRoutes } from './notices/routes.js'
@@ -48,6 +49,7 @@ export function createApp(deps: Deps): Express {
   })
 
   if (config.role !== 'worker') {
+    app.use(shedLoad())
     app.use(secureHeaders(config.publicUrl.startsWith('https:')))
     const unchanging = { maxAge: '1h', index: false, redirect: false, acceptRanges: false }
     app.use('/assets', express.static(ASSETS, unchanging))
@@ -89,7 +91,7 @@ function openApp({ config, log }: Basics): Express {
   app.disable('x-powered-by')
 
   app.use(requestLog(log))
-  app.use(boundUnreadBody)
+  app.use(boundUnreadBody, boundSlowBody)
   app.get('/livez', (_req, res) => void res.json({ status: 'ok' }))
   return app
 }

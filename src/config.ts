@@ -33,6 +33,10 @@ export type Config = Readonly<{
   maxUploadBytes: number
   reservedDiskPercent: number
   ambiguousWindowSeconds: number
+  /** With one key, in one process. */
+  requestsPerMinute: number
+  /** Uploaded with one key. */
+  bytesPerDay: number
   trustProxy: number
   /** The HubSpot of test keys; undefined: every process has its own. */
   simulatorUrl: string | undefined
@@ -139,6 +143,8 @@ export const VARIABLES = {
   },
   ROLE: { schema: z.enum(['all', 'web', 'worker'], 'must be all, web or worker').default('all'), example: 'all' },
   MAX_UPLOAD_BYTES: { schema: wholeNumber(1024, 2 ** 40).default(536_870_912), example: '536870912' },
+  REQUESTS_PER_MINUTE: { schema: wholeNumber(1, 10_000_000).default(6_000), example: '6000' },
+  BYTES_PER_DAY: { schema: wholeNumber(1_024, 2 ** 50 - 1).default(107_374_182_400), example: '107374182400' },
   RESERVED_DISK_PERCENT: { schema: wholeNumber(0, 100).default(5), example: '5' },
   AMBIGUOUS_WINDOW_SECONDS: { schema: wholeNumber(0, 7 * 86_400).default(900), example: '900' },
   TRUST_PROXY: { schema: wholeNumber(0, 10).default(0), example: '0' },
@@ -249,6 +255,8 @@ function toConfig(env: z.output<typeof Environment>): Config {
     reservedDiskPercent: env.RESERVED_DISK_PERCENT,
     ambiguousWindowSeconds: env.AMBIGUOUS_WINDOW_SECONDS,
     operator: { name: env.OPERATOR_NAME, email: env.OPERATOR_EMAIL, address: env.OPERATOR_ADDRESS },
+    requestsPerMinute: env.REQUESTS_PER_MINUTE,
+    bytesPerDay: env.BYTES_PER_DAY,
     trustProxy: env.TRUST_PROXY,
     simulatorUrl: env.SIMULATOR_URL,
     webhooksAnywhere: env.WEBHOOKS_ANYWHERE === 'true',

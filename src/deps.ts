@@ -5,6 +5,7 @@ import { createListener } from './db/listener.js'
 import { type Database, openDatabase } from './db/prisma.js'
 import { createSharedFolder } from './db/shared-folder.js'
 import { createFileStore, type FileStore } from './files/file-store.js'
+import { createLimiter } from './http/rate.js'
 import { createViews } from './http/views.js'
 import { apart } from './hubspot/apart.js'
 import { createHubSpot } from './hubspot/hubspot.js'
@@ -55,6 +56,9 @@ import { createDeliveryStore } from './webhooks/delivery-store.js'
 import { createEndpointStore } from './webhooks/endpoint-store.js'
 import { createSender } from './webhooks/send.js'
 
+/** Whoever guesses is let in less often than whoever knows. */
+const GUESSES_PER_REQUEST = 1 / 20
+
 /** What is left to do once nothing is on its way to HubSpot any more. */
 const QUEUE_GRACE_MS = 5_000
 
@@ -86,6 +90,10 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     journal: config.hubspot.journalScopes.length > 0 ? createJournal(config) : undefined,
     lanes: createLanes(),
     csvCheck: createCsvCheck({ maxThreads: Math.max(1, availableParallelism() - 1) }),
+    limits: {
+      byKey: createLimiter(config.requestsPerMinute),
+      byAddress: createLimiter(Math.max(1, Math.floor(config.requestsPerMinute * GUESSES_PER_REQUEST))),
+    },
     render: createViews(),
   }
   const stores = openStores(shared, forRequests)

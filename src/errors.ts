@@ -45,6 +45,9 @@ export const PROBLEMS = {
   idempotency_key_invalid: { status: 400, title: 'Invalid Idempotency-Key', retryable: false },
   idempotency_key_in_use: { status: 409, title: 'An upload with this Idempotency-Key is under way', retryable: true },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for something else', retryable: false },
+  too_many_requests: { status: 429, title: 'Too many requests', retryable: true },
+  byte_budget_exceeded: { status: 429, title: 'The bytes of this day are used up', retryable: true },
+  too_many_streams: { status: 429, title: 'Too many streams of events', retryable: true },
   too_many_waiting: { status: 429, title: 'Too many imports are waiting', retryable: true },
   too_many_uploads: { status: 429, title: 'Too many uploads at the same time', retryable: true },
   upload_incomplete: { status: 400, title: 'The upload was cut off', retryable: true },
@@ -127,6 +130,7 @@ export const PROBLEMS = {
   lease_lost: { status: 500, title: 'Another process took over', retryable: true },
   encryption_key_missing: { status: 500, title: 'An encryption key is not configured', retryable: true },
   seal_broken: { status: 500, title: 'A stored secret cannot be opened', retryable: false },
+  overloaded: { status: 503, title: 'There is too much to do', retryable: true },
   database_unavailable: { status: 503, title: 'The database does not answer', retryable: true },
   internal: { status: 500, title: 'Something went wrong on our side', retryable: true },
 } as const satisfies Record<string, Problem>

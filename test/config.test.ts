@@ -74,6 +74,8 @@ describe('the environment', () => {
     MAX_UPLOAD_BYTES: ['0', '512MB', '-5'],
     RESERVED_DISK_PERCENT: ['101'],
     AMBIGUOUS_WINDOW_SECONDS: ['-1', 'never'],
+    REQUESTS_PER_MINUTE: ['0', 'x'],
+    BYTES_PER_DAY: ['0', '-1'],
     TRUST_PROXY: ['true', '11'],
     SIMULATOR_URL: ['localhost', 'http://x/y'],
     WEBHOOKS_ANYWHERE: ['yes', '1'],

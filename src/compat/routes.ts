@@ -11,13 +11,15 @@ import type { ReceivedFile } from '../imports/preflight/table.js'
 import { receiveFiles } from '../imports/receive.js'
 import type { RowErrorStore } from '../imports/row-error-store.js'
 import { untilAnswered } from '../imports/watch.js'
+import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, requirePartner } from '../partners/require-partner.js'
+import { callerOf, countUploads, requirePartner } from '../partners/require-partner.js'
 import { PortalId } from '../portals/portal-store.js'
 import { type KnownImport, known, toHubSpotError, toHubSpotImport } from './answers.js'
 import type { AwaitedAnswerStore } from './awaited-answer-store.js'
 
-type Deps = Parameters<typeof acceptImport>[0] &
+type Deps = Parameters<typeof requirePartner>[0] &
+  Parameters<typeof acceptImport>[0] &
   Parameters<typeof receiveFiles>[0] &
   Parameters<typeof stopImport>[0] & {
     imports: ImportStore
@@ -25,6 +27,7 @@ type Deps = Parameters<typeof acceptImport>[0] &
     rowErrors: Pick<RowErrorStore, 'list'>
     awaitedAnswers: AwaitedAnswerStore
     listener: Pick<Listener, 'wait'>
+    log: Log
   }
 
 /** Both of HubSpot's addresses for the same calls: the one that its SDKs know, and the one with a date. */
@@ -57,6 +60,7 @@ export function compatRoutes(deps: Deps): Router {
 
   const receive = receiveFiles(deps, {
     senderOf: (res) => callerOf(res).partnerId,
+    count: countUploads(deps),
     textField: 'importRequest',
     checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
   })

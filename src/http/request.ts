@@ -1,11 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
+import { AppError } from '../errors.js'
 import { type Log, redact } from '../log.js'
 
 /** How much of a refused body is still read, so that its sender gets to see the answer. */
 const LINGER_BYTES = 8 * 1024 * 1024
 const LINGER_MS = 5_000
+/** A body that is not an upload has a mebibyte at most. */
+const BODY_MS = 30_000
 
 /** @see W3C Trace Context, "traceparent Header": version 00, and neither id all zeros */
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
@@ -55,6 +58,20 @@ export const boundUnreadBody: RequestHandler = (req, res, next) => {
     req.once('end', () => clearTimeout(timer))
     req.resume()
   })
+  next()
+}
+
+/**
+ * Ends a request whose body does not come: whoever wants more time for it (an upload) watches it himself. Node's own limit
+ * knows no difference between the two.
+ */
+export const boundSlowBody: RequestHandler = (req, res, next) => {
+  const timer = setTimeout(() => {
+    if (req.complete || res.locals.isWatched || res.headersSent) return
+    next(new AppError('request_timeout', { headers: { connection: 'close' } }))
+  }, BODY_MS)
+  req.once('end', () => clearTimeout(timer))
+  res.once('close', () => clearTimeout(timer))
   next()
 }
 

@@ -5,8 +5,6 @@ import { problemJson } from './problem.js'
 import { answerBrokenRequest } from './request.js'
 
 const HEADERS_TIMEOUT_MS = 15_000
-/** Long enough for half a gibibyte over a slow line. */
-const REQUEST_TIMEOUT_MS = 60 * 60_000
 /** Longer than a load balancer keeps its side idle, so that it never reuses a socket we are closing. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 
@@ -20,7 +18,7 @@ const BROKEN: Record<string, [status: string, code: ProblemCode]> = {
 export function createHttpServer(app: RequestListener, publicUrl: string): Server {
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: 0, // an upload takes as long as it takes: see boundSlowBody, and upload.ts
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: 1_000,
     requireHostHeader: false, // never read: PUBLIC_URL says who we are

@@ -13,6 +13,10 @@ export type UploadOptions<Stored> = {
    */
   save: (source: AsyncIterable<Buffer>, name: string) => Promise<Stored>
   remove: (stored: Stored) => Promise<void>
+  /** Told how much has come, whatever became of it. */
+  count?: (res: Response, bytes: number) => void
+  /** Slower than that on average over a whole window is not an upload any more, but a connection that is held. */
+  slowest?: Slowest
   /** Who sends: nobody may fill a process with uploads of his. */
   senderOf: (res: Response) => string
   /** Of one file; the whole body may be a mebibyte more. */
@@ -24,6 +28,12 @@ export type UploadOptions<Stored> = {
   checkText: (text: string, req: Request) => void
 }
 
+/** Only time in which we would have read more counts. */
+export type Slowest = { windowMs: number; bytesPerSecond: number }
+
+/** An upload over a poor line takes hours, and may. @see T14, D2.46 */
+const SLOWEST: Slowest = { windowMs: 30_000, bytesPerSecond: 16 * 1024 }
+const LOOKS_A_WINDOW = 6
 const MAX_TEXT_BYTES = 256 * 1024
 const MAX_OVERHEAD_BYTES = 1024 * 1024
 const MAX_FILENAME_LENGTH = 255
@@ -76,9 +86,10 @@ export function upload<Stored extends object>(options: UploadOptions<Stored>): R
         retryAfterSeconds: BUSY_RETRY_SECONDS,
       })
     running.set(sender, others + 1)
+    res.locals.isWatched = true
     try {
       if (req.headers.expect) res.writeContinue()
-      res.locals.upload = await receive(req, options)
+      res.locals.upload = await receive(req, options, (bytes) => options.count?.(res, bytes))
     } finally {
       const left = (running.get(sender) ?? 1) - 1
       if (left > 0) running.set(sender, left)
@@ -106,13 +117,17 @@ function checkHeaders(req: Request, maxBytes: number): void {
   if (Number(req.headers['content-length'] ?? 0) > maxBytes + MAX_OVERHEAD_BYTES) throw tooLarge(maxBytes)
 }
 
-async function receive<Stored extends object>(req: Request, options: UploadOptions<Stored>): Promise<Upload<Stored>> {
-  const { save, remove, maxBytes, fileField, textField, checkText } = options
+async function receive<Stored extends object>(
+  req: Request,
+  options: UploadOptions<Stored>,
+  count: (bytes: number) => void,
+): Promise<Upload<Stored>> {
+  const { save, remove, maxBytes, fileField, textField, checkText, slowest = SLOWEST } = options
   const texts: string[] = [] // those that came as file parts
   const files: Stored[] = []
   const saving = new Set<Promise<unknown>>()
   let refusal: AppError | undefined // of a file, by whoever looked at it
-  const body = boundedBody(req, maxBytes)
+  const body = boundedBody(req, maxBytes, slowest)
   let isTextChecked = false
 
   /** The text as far as it is known; a field that is not ours is refused as soon as it is seen. */
@@ -168,6 +183,9 @@ async function receive<Stored extends object>(req: Request, options: UploadOptio
     await Promise.all(files.map(remove))
     // Giving up a file in its midst breaks the body, which may be heard of first.
     throw toAppError(body.error() ?? refusal ?? error, maxBytes)
+  } finally {
+    body.unwatch()
+    count(body.seen())
   }
 }
 
@@ -176,7 +194,7 @@ async function receive<Stored extends object>(req: Request, options: UploadOptio
  * body is longer than allowed, and as soon as multer is done with it: left alone, multer would first read a refused body
  * to its end, however long.
  */
-function boundedBody(req: Request, maxBytes: number) {
+function boundedBody(req: Request, maxBytes: number, { windowMs, bytesPerSecond }: Slowest) {
   const stream = new PassThrough()
   // Nobody may be reading: multer gives some requests up before it begins. An error that nobody hears would end the process.
   stream.on('error', () => undefined)
@@ -204,8 +222,23 @@ function boundedBody(req: Request, maxBytes: number) {
     stream.destroy(error)
   })
   req.pipe(stream)
+  // What came between the looks of a window; a look at which we were not reading begins it anew.
+  let came: number[] = []
+  let before = 0
+  const watching = setInterval(() => {
+    const isOurs = req.isPaused() || stream.writableNeedDrain
+    came = isOurs ? [] : [...came, seen - before].slice(-LOOKS_A_WINDOW)
+    before = seen
+    const bytes = came.reduce((sum, one) => sum + one, 0)
+    if (came.length < LOOKS_A_WINDOW || bytes >= (bytesPerSecond * windowMs) / 1_000 || stream.destroyed) return
+    error = new AppError('request_timeout', {
+      detail: `Fewer than ${bytesPerSecond} bytes a second came.`,
+      headers: { connection: 'close' },
+    })
+    stream.destroy(error)
+  }, windowMs / LOOKS_A_WINDOW)
   const fields = () => (stream as { body?: Record<string, unknown> }).body ?? {}
-  return { stream, fields, error: () => error }
+  return { stream, fields, error: () => error, seen: () => seen, unwatch: () => clearInterval(watching) }
 }
 
 async function* untruncated(stream: Part['stream'], maxBytes: number): AsyncIterable<Buffer> {

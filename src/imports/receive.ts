@@ -11,7 +11,7 @@ type Deps = { config: Pick<Config, 'maxUploadBytes'>; files: Pick<FileStore, 'sa
 /** Receives files to be imported: each is stored, and looked at on its way; gzip is unpacked. */
 export function receiveFiles(
   { config: { maxUploadBytes: maxBytes }, files }: Deps,
-  more: Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText'>,
+  more: Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText' | 'count' | 'slowest'>,
 ): RequestHandler {
   return upload<ReceivedFile>({
     save: async (source, partName) => {

@@ -12,7 +12,7 @@ import type { CsvCheck } from '../intake/cells/csv-check.js'
 import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, requirePartner } from '../partners/require-partner.js'
+import { callerOf, countUploads, requirePartner } from '../partners/require-partner.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
@@ -54,8 +54,9 @@ const MAX_STREAMS = 500
 const STREAM_RETRY_SECONDS = 5
 
 type Deps = {
-  config: Pick<Config, 'maxUploadBytes' | 'publicUrl'>
+  config: Pick<Config, 'maxUploadBytes' | 'publicUrl' | 'bytesPerDay'>
   partners: PartnerStore
+  limits: Parameters<typeof requirePartner>[0]['limits']
   imports: ImportStore
   files: FileStore
   idempotency: IdempotencyStore
@@ -105,6 +106,7 @@ export function importRoutes(deps: Deps): Router {
 
   const receive = receiveFiles(deps, {
     senderOf: (res) => callerOf(res).partnerId,
+    count: countUploads(deps),
     textField: 'importRequest',
     checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
   })
@@ -213,7 +215,7 @@ export function importRoutes(deps: Deps): Router {
       const made = await findOwn(owner, importId)
       const after = /^\d{1,18}$/.exec(req.get('last-event-id') ?? '')?.[0] ?? '0'
       if (streams >= MAX_STREAMS)
-        throw new AppError('too_many_uploads', {
+        throw new AppError('too_many_streams', {
           detail: `${MAX_STREAMS} streams are open.`,
           retryAfterSeconds: STREAM_RETRY_SECONDS,
         })

@@ -7,8 +7,9 @@ import { onlyMethods } from '../http/problem.js'
 import { upload, uploadOf } from '../http/upload.js'
 import { type Inspected, inspect } from '../intake/inspect.js'
 import { type Preview, readPreview } from '../intake/preview.js'
+import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, requirePartner } from '../partners/require-partner.js'
+import { callerOf, countUploads, requirePartner } from '../partners/require-partner.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import { guessMapping } from './guess.js'
 import {
@@ -24,8 +25,10 @@ import { toColumnMappings } from './suggestion/suggest.js'
 import type { TemplateStore } from './template-store.js'
 
 type Deps = {
-  config: Pick<Config, 'maxUploadBytes'>
+  config: Pick<Config, 'maxUploadBytes' | 'bytesPerDay'>
   partners: PartnerStore
+  limits: Parameters<typeof requirePartner>[0]['limits']
+  log: Log
   templates: TemplateStore
   properties: Pick<PropertyCache, 'find'>
   files: Pick<FileStore, 'save' | 'readRange' | 'remove'>
@@ -116,6 +119,7 @@ export function mappingRoutes(deps: Deps): Router {
     },
     remove: ({ storeKey }) => deps.files.remove(storeKey),
     senderOf: (res) => callerOf(res).partnerId,
+    count: countUploads(deps),
     maxBytes: deps.config.maxUploadBytes,
     fileField: 'files',
     textField: 'importRequest',

@@ -12,6 +12,8 @@ export type Caller = {
   keyId: string
   /** With a test key: only simulated accounts are there. */
   isTest: boolean
+  /** Uploaded with the key today, in UTC. */
+  bytesToday: number
   portal: { id: string; status: string; isPaused: boolean } | undefined
 }
 
@@ -61,13 +63,15 @@ export function createPartnerStore(prisma: Database) {
           portalId: string | null
           portalStatus: string | null
           isPaused: boolean
+          bytesToday: number
         }[]
       >`
         SELECT k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
                k."revokedAt" IS NOT NULL AS "isRevoked",
                coalesce(k."expiresAt" <= now(), false) AS "isExpired",
                coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
-               p."id" AS "portalId", p."status" AS "portalStatus", g."pausedAt" IS NOT NULL AS "isPaused"
+               p."id" AS "portalId", p."status" AS "portalStatus", g."pausedAt" IS NOT NULL AS "isPaused",
+               coalesce((SELECT d."bytes" FROM "KeyDay" d WHERE d."keyId" = k."id" AND d."day" = (now() AT TIME ZONE 'UTC')::date), 0)::float8 AS "bytesToday"
         FROM "ApiKey" k
         JOIN "Partner" a ON a."id" = k."partnerId"
         LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."portalId" = ${portalId ?? ''} AND g."endedAt" IS NULL
@@ -84,10 +88,10 @@ export function createPartnerStore(prisma: Database) {
           WITH used AS (UPDATE "ApiKey" SET "lastUsedAt" = now() WHERE "id" = ${keyId} RETURNING "id")
           INSERT INTO "KeyDay" AS d ("keyId", "day", "minutes") SELECT "id", (now() AT TIME ZONE 'UTC')::date, 1 FROM used
           ON CONFLICT ("keyId", "day") DO UPDATE SET "minutes" = d."minutes" + 1`
-      const { partnerId, partnerName } = row
+      const { partnerId, partnerName, bytesToday } = row
       const portal =
         row.portalId === null ? undefined : { id: row.portalId, status: row.portalStatus ?? '', isPaused: row.isPaused }
-      return { partnerId, partnerName, keyId, isTest, portal }
+      return { partnerId, partnerName, keyId, isTest, bytesToday, portal }
     },
 
     /** Records that a key was refused or seen where it must not be; once a minute per key is enough. */
@@ -102,6 +106,13 @@ export function createPartnerStore(prisma: Database) {
         WHERE k."id" = ${keyId} AND NOT EXISTS (
           SELECT 1 FROM "AuditEvent" e
           WHERE e."keyId" = ${keyId} AND e."action" = ${action} AND e."at" > now() - ${LAST_USED_SECONDS} * interval '1 second')`
+    },
+
+    /** Adds to what was uploaded with a key today. */
+    async countBytes(keyId: string, bytes: number): Promise<void> {
+      await prisma.$executeRaw`
+        INSERT INTO "KeyDay" AS d ("keyId", "day", "minutes", "bytes") VALUES (${keyId}, (now() AT TIME ZONE 'UTC')::date, 0, ${bytes}::float8)
+        ON CONFLICT ("keyId", "day") DO UPDATE SET "bytes" = d."bytes" + excluded."bytes"`
     },
 
     /** The portals a partner may use: by a test key its simulated account, and by any other key all others. */

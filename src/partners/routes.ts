@@ -6,7 +6,7 @@ import { callerOf, requirePartner } from './require-partner.js'
 import { listPortals, showMe } from './schema.js'
 
 /** GET /v1/me, GET /v1/portals */
-export function partnerRoutes(deps: { partners: PartnerStore }): Router {
+export function partnerRoutes(deps: Parameters<typeof requirePartner>[0] & { partners: PartnerStore }): Router {
   const router = Router()
   router.get(
     showMe.path,

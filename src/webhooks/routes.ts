@@ -23,7 +23,7 @@ import {
 } from './schema.js'
 import { checkTarget } from './target.js'
 
-type Deps = {
+type Deps = Parameters<typeof requirePartner>[0] & {
   config: Pick<Config, 'webhooksAnywhere'>
   partners: PartnerStore
   endpoints: EndpointStore
@@ -33,9 +33,10 @@ type Deps = {
 const MAX_BODY_BYTES = 16 * 1024
 
 /** /v1/endpoints…: where a partner wants to be told of its imports. */
-export function webhookRoutes({ config, partners, endpoints, deliveries }: Deps): Router {
+export function webhookRoutes(deps: Deps): Router {
+  const { config, endpoints, deliveries } = deps
   const router = Router()
-  const known = requirePartner({ partners })
+  const known = requirePartner(deps)
   const json = readJson(MAX_BODY_BYTES)
   const ownerOf = (res: Parameters<typeof callerOf>[0]) => ({ partnerId: callerOf(res).partnerId })
 

@@ -119,6 +119,47 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
       'Lassen Sie sich die Vorlagen auflisten, und verwenden Sie die ID einer davon.',
     ],
   ],
+  too_many_requests: [
+    [
+      'More requests came in a minute than are let in: with this key, or with wrong keys from this address.',
+      'Wait as long as Retry-After says; the RateLimit header says how many are left.',
+    ],
+    [
+      'Zu viele Anfragen',
+      'In einer Minute kamen mehr Anfragen, als zugelassen sind: mit diesem Schlüssel oder mit falschen Schlüsseln von dieser Adresse.',
+      'Warten Sie so lange, wie Retry-After sagt; der Header RateLimit sagt, wie viele noch möglich sind.',
+    ],
+  ],
+  byte_budget_exceeded: [
+    [
+      'As much was uploaded with this key today as is possible in a day.',
+      'Go on after midnight in UTC, or ask whoever runs this Importal for more.',
+    ],
+    [
+      'Das Tagesvolumen ist aufgebraucht',
+      'Mit diesem Schlüssel wurde heute so viel hochgeladen, wie an einem Tag möglich ist.',
+      'Machen Sie nach Mitternacht (UTC) weiter, oder bitten Sie den Betreiber dieses Importal um mehr.',
+    ],
+  ],
+  too_many_streams: [
+    [
+      'As many streams of events are open as a server has room for.',
+      'Try again in a few seconds, or ask for the import itself now and then.',
+    ],
+    [
+      'Zu viele Ereignis-Streams',
+      'Es sind so viele Ereignis-Streams offen, wie ein Server Platz hat.',
+      'Versuchen Sie es in einigen Sekunden erneut, oder fragen Sie hin und wieder den Import selbst ab.',
+    ],
+  ],
+  overloaded: [
+    ['The server has more to do than it can; nothing was done for this request.', 'Send it again as Retry-After says.'],
+    [
+      'Überlastet',
+      'Der Server hat mehr zu tun, als er schafft; für diese Anfrage wurde nichts getan.',
+      'Senden Sie sie erneut, wie Retry-After es sagt.',
+    ],
+  ],
   endpoint_not_found: [
     ['There is no such webhook endpoint, or it is not yours.', 'Check its ID; the list of endpoints has them all.'],
     [

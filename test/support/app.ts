@@ -140,6 +140,8 @@ export function testEnvironment(url: string, hubspotUrl: string, folder: string)
     ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
     SESSION_SECRET: randomBytes(32).toString('base64'),
     LOG_LEVEL: 'silent',
+    // Tests have one key and no patience.
+    REQUESTS_PER_MINUTE: '1000000',
   }
 }
 

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "KeyDay" ADD COLUMN "bytes" BIGINT NOT NULL DEFAULT 0;
