@@ -1,3 +1,4 @@
+import { runApi } from './api.js'
 import { runFoundation } from './foundation.js'
 import { runIntake } from './intake.js'
 import { runPages } from './pages.js'
@@ -11,6 +12,7 @@ const GROUPS: Record<string, () => Promise<void>> = {
   queue: runQueue,
   intake: runIntake,
   pages: runPages,
+  api: runApi,
 }
 
 const [group = ''] = process.argv.slice(2)

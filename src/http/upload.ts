@@ -8,10 +8,10 @@ export type Upload<Stored> = { text: string | undefined; files: Stored[] }
 
 export type UploadOptions<Stored> = {
   /**
-   * Takes a part's bytes as they come; `name` is the file's own, without a path. A source that fails must leave nothing
-   * stored.
+   * Takes a part's bytes as they come; `name` is the file's own, without a path, and `text` the text if it came before. A
+   * source that fails must leave nothing stored.
    */
-  save: (source: AsyncIterable<Buffer>, name: string) => Promise<Stored>
+  save: (source: AsyncIterable<Buffer>, name: string, sent: { req: Request; text: string | undefined }) => Promise<Stored>
   remove: (stored: Stored) => Promise<void>
   /** Told how much has come, whatever became of it. */
   count?: (res: Response, bytes: number) => void
@@ -149,8 +149,7 @@ async function receive<Stored extends object>(
     if (fieldname === textField) return void texts.push(await readWhole(stream))
     if (fieldname !== fileField) throw unexpectedField(fieldname)
     const name = cleanName(originalname)
-    readText()
-    files.push(await save(untruncated(stream, maxBytes), name))
+    files.push(await save(untruncated(stream, maxBytes), name, { req, text: readText() }))
   }
 
   const storage: StorageEngine = {

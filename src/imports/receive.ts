@@ -1,24 +1,36 @@
-import type { RequestHandler } from 'express'
+import type { Request, RequestHandler } from 'express'
 import type { Config } from '../config.js'
 import type { FileStore } from '../files/file-store.js'
 import { type UploadOptions, upload } from '../http/upload.js'
 import { inspect } from '../intake/inspect.js'
 import { unpack } from '../intake/unpack.js'
+import type { LookAhead } from './preflight/look-ahead.js'
 import type { ReceivedFile } from './preflight/table.js'
 
 type Deps = { config: Pick<Config, 'maxUploadBytes'>; files: Pick<FileStore, 'save' | 'remove'> }
 
+type Options = Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText' | 'count' | 'slowest'> & {
+  /** Who looks into a file while it comes, by the text before it. */
+  ahead?: (req: Request, text: string, name: string) => LookAhead
+}
+
+/** A smaller file is checked in a moment once it is there. */
+const LOOKED_AHEAD_BYTES = 4 * 1024 * 1024
+
 /** Receives files to be imported: each is stored, and looked at on its way; gzip is unpacked. */
 export function receiveFiles(
   { config: { maxUploadBytes: maxBytes }, files }: Deps,
-  more: Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText' | 'count' | 'slowest'>,
+  { ahead: lookAhead, ...more }: Options,
 ): RequestHandler {
   return upload<ReceivedFile>({
-    save: async (source, partName) => {
+    save: async (source, partName, { req, text }) => {
       const { name, bytes, packed } = unpack(partName, source, maxBytes)
       const inspection = inspect(name)
-      const stored = await files.save(inspection.watch(bytes))
-      return { ...stored, name, inspected: inspection.result(), packed: packed() }
+      const isLarge = Number(req.headers['content-length'] ?? 0) > LOOKED_AHEAD_BYTES
+      const ahead = text !== undefined && isLarge ? lookAhead?.(req, text, name) : undefined
+      const watched = inspection.watch(bytes)
+      const stored = await files.save(ahead ? ahead.watch(watched, inspection.start) : watched)
+      return { ...stored, name, inspected: inspection.result(), packed: packed(), ahead: ahead?.result() }
     },
     remove: ({ storeKey }) => files.remove(storeKey),
     maxBytes,

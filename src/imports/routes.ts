@@ -31,6 +31,7 @@ import {
   type StoredImportFile,
   sumCounters,
 } from './import-store.js'
+import { lookAhead } from './preflight/look-ahead.js'
 import type { ReceivedFile } from './preflight/table.js'
 import { receiveFiles } from './receive.js'
 import type { RowErrorStore } from './row-error-store.js'
@@ -67,7 +68,7 @@ type Deps = {
   rowErrors: Pick<RowErrorStore, 'list' | 'listByLine'>
   templates: Pick<TemplateStore, 'find'>
   properties: Pick<PropertyCache, 'find'>
-  csvCheck: Pick<CsvCheck, 'check'>
+  csvCheck: Pick<CsvCheck, 'check' | 'begin'>
   portals: Pick<PortalStore, 'readMaxFileBytes'>
   queue: Pick<Queue, 'enqueue' | 'enqueueWith'>
   log: Log
@@ -109,6 +110,10 @@ export function importRoutes(deps: Deps): Router {
     count: countUploads(deps),
     textField: 'importRequest',
     checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
+    ahead: (req, text, name) => {
+      const portalId = String(req.params.portalId)
+      return lookAhead(deps, { portalId, request: parseImportRequest(text, portalId), name })
+    },
   })
 
   /** Makes an import of what was received. */

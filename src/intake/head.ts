@@ -3,7 +3,10 @@ import { AppError } from '../errors.js'
 import type { Text } from './inspect.js'
 
 /** The first records of a text, blank ones left out, the header among them; as many as its first bytes hold, and no more than `limit`. */
-export function readHead({ head, isHeadAll, encoding, delimiter, skip }: Text, limit: number): string[][] {
+export function readHead(
+  { head, isHeadAll, encoding, delimiter, skip }: Pick<Text, 'head' | 'isHeadAll' | 'encoding' | 'delimiter' | 'skip'>,
+  limit: number,
+): string[][] {
   const text = new TextDecoder(encoding).decode(head.subarray(skip.markBytes + skip.hintBytes))
   const records: string[][] = []
   let cells: string[] = []

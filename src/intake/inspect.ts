@@ -21,6 +21,9 @@ export type Text = {
   isHeadAll: boolean
 }
 
+/** How a text begins, as far as that can be told before its end: not for UTF-16. */
+export type TextStart = Pick<Text, 'delimiter' | 'skip' | 'head'>
+
 /** What a file is, by all of its bytes. */
 export type Inspected = Text | { kind: 'workbook' | 'old workbook' }
 
@@ -91,6 +94,11 @@ export function inspect(name: string) {
       result = end()
     },
 
+    /** How it begins; undefined as long as that is not known, and for what is no text. */
+    start(): TextStart | undefined {
+      return reader?.start && { ...reader.start, head: Buffer.concat(head) }
+    },
+
     /** What was seen, once all has gone by. */
     result(): Inspected {
       if (!result) throw new AppError('internal', { context: { why: 'the file has not been read to its end' } })
@@ -107,7 +115,11 @@ export function inspect(name: string) {
   }
 }
 
-type Reader = { push: (chunk: Buffer) => void; end: () => Omit<Text, 'head' | 'isHeadAll'> | Exclude<Inspected, Text> }
+type Reader = {
+  push: (chunk: Buffer) => void
+  start?: Omit<TextStart, 'head'>
+  end: () => Omit<Text, 'head' | 'isHeadAll'> | Exclude<Inspected, Text>
+}
 
 /** What a file is by its first bytes. @throws {AppError} `file_type_unsupported`: that is not what it is called */
 function checkStart(name: string, promised: Kind | undefined, first: Buffer): Kind {
@@ -149,6 +161,7 @@ function readText(first: Buffer): Reader {
       encoding.push(chunk)
       structure.push(chunk)
     },
+    start: { delimiter, skip },
     end: () => ({ kind: 'text', ...encoding.end(), delimiter, skip, structure: structure.end() }),
   }
 }

@@ -209,7 +209,12 @@ function noteGuess(findings: Findings, file: string, { columns }: Suggestion): v
 }
 
 /** The request's entry for a file, fitted to what the file is. */
-function fitEntry(entry: FileEntry, { name, format, header }: Table, findings: Findings, at: number): FileEntry {
+export function fitEntry(
+  entry: FileEntry,
+  { name, format, header }: Pick<Table, 'name' | 'format' | 'header'>,
+  findings: Findings,
+  at: number,
+): FileEntry {
   const named = { ...entry, fileName: name, fileFormat: format as FileEntry['fileFormat'] }
   if (!header) return named
   const mappings = entry.fileImportPage.columnMappings
@@ -225,7 +230,7 @@ function fitEntry(entry: FileEntry, { name, format, header }: Table, findings: F
 type ColumnInput = { portalId: string; request: ImportRequest; entry: FileEntry; findings: Findings }
 
 /** What the cells are checked by: the portal's own properties, as far as they are known. */
-async function planColumns(
+export async function planColumns(
   { properties: cache }: Pick<PreflightDeps, 'properties'>,
   { portalId, request, entry, findings }: ColumnInput,
 ): Promise<CellPlan['columns']> {

@@ -1,6 +1,6 @@
 import type { FileStore, StoredFile } from '../../files/file-store.js'
 import type { CellPlan } from '../../intake/cells/check-cells.js'
-import type { CsvCheck } from '../../intake/cells/csv-check.js'
+import type { CsvCheck, CsvPlan, Found } from '../../intake/cells/csv-check.js'
 import type { DateFormat } from '../../intake/cells/value-forms.js'
 import type { Findings } from '../../intake/finding.js'
 import type { Inspected } from '../../intake/inspect.js'
@@ -13,7 +13,12 @@ export type ReceivedFile = StoredFile & {
   inspected: Inspected
   /** What was sent, when that had to be unpacked. */
   packed: Packed | undefined
+  /** What was found in its cells while it came, where somebody looked. */
+  ahead?: Ahead | undefined
 }
+
+/** Cells that were checked before all was known, and by what. */
+export type Ahead = { plan: CsvPlan; found: Promise<Found> }
 
 export type FileEntry = ImportRequest['files'][number]
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { AppError } from '../../errors.js'
 import type { StoredFile } from '../../files/file-store.js'
 import { type Converted, convertText } from '../../intake/convert.js'
@@ -6,7 +7,7 @@ import { readHeader } from '../../intake/head.js'
 import { inspect, type Text } from '../../intake/inspect.js'
 import type { Structure } from '../../intake/structure.js'
 import { withoutOwnColumns } from '../corrections/own-columns.js'
-import { noteFile, type Table, type TableDeps, type Unready } from './table.js'
+import { type Ahead, noteFile, type Table, type TableDeps, type Unready } from './table.js'
 
 const MAX_COLUMNS = 999
 
@@ -15,7 +16,7 @@ export async function readyText(deps: TableDeps, unready: Unready, text: Text): 
   const { file, findings, options, made } = unready
   const name = outgoingName(file.name)
   const reasons = whyConvert(text)
-  if (reasons.length === 0) return textTable(deps, unready, { name, stored: file, text })
+  if (reasons.length === 0) return textTable(deps, unready, { name, stored: file, text, ahead: file.ahead })
   if (options.normalize === 'never')
     throw new AppError('normalization_needed', {
       detail: `HubSpot takes UTF-8 with commas; "${file.name}" has ${reasons.map(({ what }) => what).join(', ')}. Send it so, or without normalize=never.`,
@@ -52,7 +53,7 @@ export async function storeText(
 export function textTable(
   { files, csvCheck }: TableDeps,
   { entry, findings }: Pick<Unready, 'entry' | 'findings'>,
-  { name, stored, text }: { name: string; stored: StoredFile; text: Text },
+  { name, stored, text, ahead }: { name: string; stored: StoredFile; text: Text; ahead?: Ahead | undefined },
 ): Table {
   const { structure } = text
   if (!structure) throw new AppError('internal')
@@ -65,8 +66,11 @@ export function textTable(
     format: 'CSV',
     stored,
     header: hasHeader ? readHeader(text) : undefined,
-    check: async (plan) => {
-      await csvCheck.check({ ...plan, hasHeader }, files.read(stored.storeKey), stored.bytes, findings)
+    check: async (tablePlan) => {
+      const plan = { ...tablePlan, hasHeader }
+      const found = ahead && isDeepStrictEqual(ahead.plan, plan) ? await ahead.found.catch(() => undefined) : undefined
+      if (found) findings.merge(found)
+      else await csvCheck.check(plan, files.read(stored.storeKey), stored.bytes, findings)
       return rows
     },
   }
@@ -106,7 +110,7 @@ function whyConvert({ encoding, delimiter, skip, structure }: Text): Reason[] {
 }
 
 /** Quotes and backslashes cannot stand in a part's header in a way that all servers read alike. */
-function outgoingName(name: string): string {
+export function outgoingName(name: string): string {
   return name.replace(/["\\]/g, '_').replace(/\.(tsv|txt)$/i, '.csv')
 }
 

@@ -15,6 +15,16 @@ const OWN_THREAD_BYTES = 4 * 1024 * 1024
 const MAX_AHEAD = 8
 const HEAP_MEBIBYTES = 128
 
+/** A check that is given bytes as they come. */
+export type Feed = {
+  /** Resolves once more may come. @throws {AppError} `internal` */
+  push: (chunk: Buffer) => Promise<void>
+  /** What was found in all of them. @throws {AppError} `internal` */
+  end: () => Promise<Found>
+  /** Gives it up. */
+  stop: () => Promise<void>
+}
+
 export type CsvCheck = ReturnType<typeof createCsvCheck>
 
 /**
@@ -25,19 +35,32 @@ export function createCsvCheck({ maxThreads }: { maxThreads: number }) {
   let running = 0
   const waiting: (() => void)[] = []
 
+  function leave(): void {
+    const next = waiting.shift()
+    if (next) next()
+    else running -= 1
+  }
+
   async function inThread(plan: CsvPlan, source: AsyncIterable<Buffer>): Promise<Found> {
     if (running >= maxThreads) await new Promise<void>((resolve) => waiting.push(resolve))
     else running += 1
+    const feed = feedThread(plan, leave)
     try {
-      return await checkInThread(plan, source)
+      for await (const chunk of source) await feed.push(chunk)
+      return await feed.end()
     } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running -= 1
+      await feed.stop()
     }
   }
 
   return {
+    /** Begins a check of what has yet to come; undefined when no thread is free: a sender is not kept waiting for one. */
+    begin(plan: CsvPlan): Feed | undefined {
+      if (running >= maxThreads) return undefined
+      running += 1
+      return feedThread(plan, leave)
+    },
+
     /** Adds what is wrong with a file's cells; `bytes` is its size. @throws {AppError} what reading `source` throws, `internal` */
     async check(plan: CsvPlan, source: AsyncIterable<Buffer>, bytes: number, findings: Findings): Promise<void> {
       if (bytes > OWN_THREAD_BYTES) return findings.merge(await inThread(plan, source))
@@ -72,13 +95,15 @@ export function createCellReader({ hasHeader, ...plan }: CsvPlan, findings: Find
   })
 }
 
-async function checkInThread(plan: CsvPlan, source: AsyncIterable<Buffer>): Promise<Found> {
+/** A thread that is given chunks, a few ahead of what it has read; `onEnd` is called once it is gone. */
+function feedThread(plan: CsvPlan, onEnd: () => void): Feed {
   // Beside this file, whatever it is run from: .js, or .ts with types stripped.
   const script = new URL(`./csv-check-thread${import.meta.url.slice(-3)}`, import.meta.url)
   const worker = new Worker(script, { workerData: plan, resourceLimits: { maxOldGenerationSizeMb: HEAP_MEBIBYTES } })
   let ahead = 0
   let goOn: (() => void) | undefined
   let failure: Error | undefined
+  let stopped: Promise<void> | undefined
   const found = new Promise<Found>((resolve, reject) => {
     const fail = (cause: unknown) => {
       failure = new AppError('internal', { cause, context: { why: 'a thread that checks cells died' } })
@@ -93,20 +118,34 @@ async function checkInThread(plan: CsvPlan, source: AsyncIterable<Buffer>): Prom
       goOn?.()
     })
   })
-  found.catch(() => undefined) // it is awaited below, unless reading fails first
-  try {
-    for await (const chunk of source) {
+  found.catch(() => undefined) // it may be given up before anybody waits for it
+
+  function stop(): Promise<void> {
+    stopped ??= (async () => {
+      worker.removeAllListeners('exit')
+      await worker.terminate()
+      onEnd()
+    })()
+    return stopped
+  }
+
+  return {
+    async push(chunk) {
       while (ahead >= MAX_AHEAD && !failure) await new Promise<void>((resolve) => (goOn = resolve))
-      if (failure) break
+      if (failure) throw failure
       ahead += 1
       const copy = new Uint8Array(chunk)
       worker.postMessage(copy, [copy.buffer])
-    }
-    worker.postMessage('end')
-    return await found
-  } finally {
-    worker.removeAllListeners('exit')
-    await worker.terminate()
+    },
+    async end() {
+      worker.postMessage('end')
+      try {
+        return await found
+      } finally {
+        await stop()
+      }
+    },
+    stop,
   }
 }
 
