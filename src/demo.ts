@@ -55,6 +55,7 @@ async function runDemo(): Promise<void> {
   say(`
 Importal             ${appUrl}
 Its settings page    ${appUrl}/oauth/install   (signs you in as the portal’s admin)
+API reference        ${appUrl}/docs
 Simulated HubSpot    ${simulatorUrl}
 The partner’s key    ${key}
 

@@ -71,7 +71,7 @@ export const boundSlowBody: RequestHandler = (req, res, next) => {
     next(new AppError('request_timeout', { headers: { connection: 'close' } }))
   }, BODY_MS)
   req.once('end', () => clearTimeout(timer))
-  res.once('close', () => clearTimeout(timer))
+  req.once('close', () => clearTimeout(timer))
   next()
 }
 
