@@ -38,6 +38,26 @@ describe('/v1/portals/:portalId/templates', () => {
     expect(list.body.results).toEqual([changed.body])
   })
 
+  it('has room for eight mebibytes of a partner’s templates, all of which are listed at once', async () => {
+    const app = await testApp({ work: false })
+    const columns = Array.from({ length: 900 }, (_, i) => ({
+      columnObjectTypeId: '0-1',
+      columnName: `${i} ${'x'.repeat(900)}`,
+      propertyName: `p${i}`,
+    }))
+    const large = { ...mapping, columnMappings: columns }
+
+    const statuses = []
+    for (let n = 0; n < 11; n++) statuses.push((await create(app, { name: `Large ${n}`, mapping: large })).status)
+    const small = await create(app, { name: 'Small' })
+
+    expect(statuses.slice(0, 6)).toEqual(Array(6).fill(201))
+    expect(statuses.at(-1)).toBe(422)
+    expect([201, 422]).toContain(small.status)
+    const [kept] = await app.query<{ bytes: number }>('SELECT sum(octet_length("mapping"::text))::int AS bytes FROM "Template"')
+    expect(kept?.bytes).toBeLessThanOrEqual(9 * 1024 * 1024)
+  })
+
   it('gives a name once, and again when its template was deleted', async () => {
     const app = await testApp()
     const made = await create(app)

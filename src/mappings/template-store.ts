@@ -23,8 +23,11 @@ export type Owner = { portalId: string; partnerId: string }
 type Content = { name: string; mapping: Mapping; properties: PropertyShapes }
 type Row = Omit<Template, 'isOwn'> & { partnerId: string | null }
 
+const MIB = 1024 * 1024
 /** Of one partner in one portal. */
 const MAX_TEMPLATES = 1_000
+/** Together: a thousand ordinary ones have less. */
+const MAX_BYTES = 8 * MIB
 
 export type TemplateStore = ReturnType<typeof createTemplateStore>
 
@@ -35,7 +38,7 @@ export function createTemplateStore(prisma: Database) {
     async create(owner: Owner, content: Content): Promise<Template> {
       return prisma.$transaction(async (tx) => {
         await lockNames(tx, owner)
-        await refuseTaken(tx, owner, content.name, null)
+        await refuseTaken(tx, owner, content, null)
         return insert(tx, owner, newId('tpl'), 1, content)
       })
     },
@@ -46,7 +49,7 @@ export function createTemplateStore(prisma: Database) {
         await lockNames(tx, owner)
         const [newest] = await readNewest(tx, owner, id)
         if (!newest || newest.partnerId !== owner.partnerId) throw new AppError('template_not_found')
-        await refuseTaken(tx, owner, content.name, id)
+        await refuseTaken(tx, owner, content, id)
         return insert(tx, owner, id, newest.version + 1, content)
       })
     },
@@ -86,12 +89,26 @@ async function lockNames(tx: Transaction, { portalId, partnerId }: Owner): Promi
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`templates ${portalId} ${partnerId}`}, 0))`
 }
 
-async function refuseTaken(tx: Transaction, owner: Owner, name: string, id: string | null): Promise<void> {
-  const own = (await readNewest(tx, owner, null)).filter(({ partnerId }) => partnerId === owner.partnerId)
-  const taken = own.find((other) => other.name === name && other.id !== id)
+/** All that a partner has in a portal is listed at once. @throws {AppError} `template_name_taken`, `body_invalid`: too many, or too large together */
+async function refuseTaken(
+  tx: Transaction,
+  { portalId, partnerId }: Owner,
+  { name, mapping }: Content,
+  id: string | null,
+): Promise<void> {
+  const own = await tx.$queryRaw<{ id: string; name: string; bytes: number }[]>`
+    SELECT DISTINCT ON ("id") "id", "name", octet_length("mapping"::text) + octet_length("properties"::text) AS bytes FROM "Template"
+    WHERE "portalId" = ${portalId} AND "partnerId" = ${partnerId} AND NOT "isDeleted" ORDER BY "id", "version" DESC`
+  const others = own.filter((other) => other.id !== id)
+  const taken = others.find((other) => other.name === name)
   if (taken) throw new AppError('template_name_taken', { detail: `It is ${taken.id}: change that one, or choose another name.` })
-  if (id === null && own.length >= MAX_TEMPLATES)
+  if (others.length >= MAX_TEMPLATES)
     throw new AppError('body_invalid', { detail: `You have ${MAX_TEMPLATES} templates in this portal. Delete some.` })
+  const bytes = others.reduce((sum, other) => sum + other.bytes, Buffer.byteLength(JSON.stringify(mapping)))
+  if (bytes > MAX_BYTES)
+    throw new AppError('body_invalid', {
+      detail: `Your templates in this portal have more than ${MAX_BYTES / MIB} MiB together. Delete some.`,
+    })
 }
 
 async function readNewest(db: Database | Transaction, { portalId, partnerId }: Owner, id: string | null): Promise<Row[]> {

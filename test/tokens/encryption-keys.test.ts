@@ -66,7 +66,7 @@ describe('rotate-encryption', () => {
 
       const { code, stdout } = await rotation
       const done = JSON.parse(stdout) as { rewrapped: number }
-      expect([code, done]).toEqual([0, { rewrapped: done.rewrapped, failed: [], inUse: { new: 1_000 } }])
+      expect([code, done]).toEqual([0, { rewrapped: done.rewrapped, resealed: 0, failed: [], inUse: { new: 1_000 } }])
       expect(failures(outcomes)).toEqual([])
       expect(done.rewrapped).toBeGreaterThan(0)
       expect(refreshCalls(app).length).toBeGreaterThan(0)
@@ -109,7 +109,7 @@ describe('rotate-encryption', () => {
     const { stdout } = await rotate(app)
     const outcome = await caller?.call({ portalIds, callsEach: 1 })
 
-    expect(JSON.parse(stdout)).toEqual({ rewrapped: 29, failed: [corrupt], inUse: { new: 29, old: 1 } })
+    expect(JSON.parse(stdout)).toEqual({ rewrapped: 29, resealed: 0, failed: [corrupt], inUse: { new: 29, old: 1 } })
     expect([outcome?.tokens.length, outcome?.failed]).toEqual([29, { portal_disconnected: 1 }])
     const portals = await app.deps.portals.list()
     expect(portals.filter(({ status }) => status === 'reconnect').map(({ id }) => id)).toEqual([corrupt])
@@ -141,7 +141,7 @@ describe('an encryption key that is still in use', () => {
         expect.stringContaining('key "old" still wraps the data keys of 1 portal\n'),
       ])
       for (const key of [older, newer]) expect(refused.stdout + refused.stderr).not.toContain(key.split(':')[1])
-      expect(JSON.parse(rotated.stdout)).toEqual({ rewrapped: 1, failed: [], inUse: { new: 1 } })
+      expect(JSON.parse(rotated.stdout)).toEqual({ rewrapped: 1, resealed: 0, failed: [], inUse: { new: 1 } })
       expect((await place.cli('portals', 'check', PORTAL)).code).toBe(0)
     },
     WHOLE_TEST_MS,
