@@ -59,6 +59,9 @@ import { createSender } from './webhooks/send.js'
 /** Whoever guesses is let in less often than whoever knows. */
 const GUESSES_PER_REQUEST = 1 / 20
 
+/** A simulated HubSpot within the app remembers so many, of all test accounts together. */
+const SIMULATED_IMPORTS = 1_000
+
 /** What is left to do once nothing is on its way to HubSpot any more. */
 const QUEUE_GRACE_MS = 5_000
 
@@ -75,12 +78,17 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
   const forRequests = openDatabase(databaseUrl, REQUEST_CONNECTIONS)
   const forJobs = openDatabase(databaseUrl, JOB_CONNECTIONS)
   // Read when it is first needed: most processes never do.
-  const simulated = createSimulated(config, async (as) => (await import('./simulator/simulator.js')).createSimulator(as))
+  const simulated = createSimulated(config, async (as) => {
+    const { createSimulator } = await import('./simulator/simulator.js')
+    const simulator = await createSimulator(as)
+    simulator.control.settings({ keepTextBytes: 0, maxImports: SIMULATED_IMPORTS })
+    return simulator
+  })
   const shared = {
     config,
     log,
     files: await createFileStore(config.filesUrl, config.reservedDiskPercent),
-    oauth: apart(createOAuth(config), simulated.oauth),
+    oauth: apart(createOAuth(config), simulated.oauth, ['refresh', 'introspect', 'revoke']),
     metrics: createMetrics(),
     alarms: createAlarmStore(forRequests), // one: it remembers which of them it has ended
     queue: createQueue({ connectionString: databaseUrl, log }),

@@ -1,4 +1,4 @@
-import { type Request, type Response, Router } from 'express'
+import { type NextFunction, type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import type { Listener } from '../db/listener.js'
 import { AppError } from '../errors.js'
@@ -10,7 +10,7 @@ import type { Import, ImportStore } from '../imports/import-store.js'
 import type { ReceivedFile } from '../imports/preflight/table.js'
 import { receiveFiles } from '../imports/receive.js'
 import type { RowErrorStore } from '../imports/row-error-store.js'
-import { untilAnswered } from '../imports/watch.js'
+import { createSeats, untilAnswered } from '../imports/watch.js'
 import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, countUploads, requirePartner } from '../partners/require-partner.js'
@@ -34,6 +34,7 @@ type Deps = Parameters<typeof requirePartner>[0] &
 const BASES = ['/hubspot/:portalId/crm/v3/imports', '/hubspot/:portalId/crm/imports/:version']
 /** Below the minute after which HubSpot's clients give up. */
 const WAIT_SECONDS = 55
+const SEAT_RETRY_SECONDS = 5
 
 const Page = z.object({
   limit: z.coerce.number().int().min(1).max(100).catch(10),
@@ -44,6 +45,7 @@ const Page = z.object({
 /** /hubspot/:portalId/crm/…: HubSpot's own five calls of imports, with its answers, for its unmodified clients. */
 export function compatRoutes(deps: Deps): Router {
   const router = Router()
+  const seats = createSeats()
   const at = (path: string) => BASES.map((base) => base + path)
   const ownerOf = (req: Request, res: Response) => ({
     portalId: String(req.params.portalId),
@@ -66,7 +68,18 @@ export function compatRoutes(deps: Deps): Router {
   })
 
   router.use(at(''), refuseOddPaths)
-  router.post(at(''), requirePartner(deps), receive, async (req: Request, res: Response) => {
+  // HubSpot's clients wait for its answer: before their files are read it must be sure that they can.
+  const takeSeat = (_req: Request, res: Response, next: NextFunction) => {
+    const rise = seats.take(callerOf(res).partnerId)
+    if (!rise)
+      throw new AppError('too_many_uploads', {
+        detail: 'Many of your calls wait for HubSpot. Send this one when some of them have ended.',
+        retryAfterSeconds: SEAT_RETRY_SECONDS,
+      })
+    res.once('close', rise)
+    next()
+  }
+  router.post(at(''), requirePartner(deps), takeSeat, receive, async (req: Request, res: Response) => {
     const owner = ownerOf(req, res)
     const made = await accept(owner, res)
     // A client that has gone will ask again: the same call is the same import as long as nobody has been answered.

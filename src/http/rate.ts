@@ -50,6 +50,9 @@ export function createLimiter(perMinute: number, now: () => number = () => perfo
   return {
     /** Counts a request, if it is let in. */
     take: (subject: string): Standing => standing(subject, 1),
+    /** Whether it has come lately. */
+    isKnown: (subject: string): boolean => (freshAt.get(subject) ?? Number.NEGATIVE_INFINITY) > now() - WINDOW_SECONDS,
+
     /** How it stands, without counting. `waitSeconds` is what the next one would have to wait. */
     look(subject: string): Standing {
       const seen = standing(subject, 0)

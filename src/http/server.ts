@@ -5,6 +5,8 @@ import { problemJson } from './problem.js'
 import { answerBrokenRequest } from './request.js'
 
 const HEADERS_TIMEOUT_MS = 15_000
+/** Longer than a large file is looked at once it is there. */
+const SILENCE_MS = 10 * 60_000
 /** Longer than a load balancer keeps its side idle, so that it never reuses a socket we are closing. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 
@@ -23,6 +25,8 @@ export function createHttpServer(app: RequestListener, publicUrl: string): Serve
     connectionsCheckingInterval: 1_000,
     requireHostHeader: false, // never read: PUBLIC_URL says who we are
   })
+  // Without a byte in either direction: whoever does not read his answer must not keep it here for ever.
+  server.setTimeout(SILENCE_MS)
   server.on('request', app)
   // The app itself says 100 Continue, once it wants the body: a refused upload is not sent at all.
   server.on('checkContinue', app)

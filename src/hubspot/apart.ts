@@ -7,13 +7,19 @@ type Calls = Record<string, (...given: never[]) => unknown>
 
 /**
  * The same calls, of which those with a simulated account's token go to the simulated HubSpot: nothing else tells the two
- * apart, so that nothing else can treat them differently.
+ * apart, so that nothing else can treat them differently. Only the calls of these names take a token that we have stored.
  */
-export function apart<T extends object>(real: T, simulated: () => Promise<T>): T {
+export function apart<T extends object>(
+  real: T,
+  simulated: () => Promise<T>,
+  names: (keyof T)[] = Object.keys(real) as (keyof T)[],
+): T {
   const calls = Object.entries(real as Calls).map(([name, call]) => [
     name,
     (...given: never[]) =>
-      isTestToken(given[0]) ? simulated().then((other) => (other as Calls)[name]?.(...given)) : call(...given),
+      names.includes(name as keyof T) && isTestToken(given[0])
+        ? simulated().then((other) => (other as Calls)[name]?.(...given))
+        : call(...given),
   ])
   return Object.fromEntries(calls) as T
 }

@@ -48,7 +48,7 @@ import {
   watchImport,
 } from './schema.js'
 import type { QueuePlace, TurnStore } from './submission/turn-store.js'
-import { untilAnswered, watch } from './watch.js'
+import { createSeats, untilAnswered, watch } from './watch.js'
 
 /** Of one process. */
 const MAX_STREAMS = 500
@@ -77,6 +77,7 @@ type Deps = {
 /** POST and GET /v1/portals/:portalId/imports… */
 export function importRoutes(deps: Deps): Router {
   const router = Router()
+  const seats = createSeats()
   let streams = 0
 
   /** As partners see them; all of one portal. */
@@ -129,8 +130,11 @@ export function importRoutes(deps: Deps): Router {
     const { made, isReplayed } = await acceptImport(deps, input)
     if (isReplayed) res.set('idempotency-replayed', 'true')
     const seconds = Wait.parse(res.req.get('prefer'))
-    if (seconds > 0) res.set('preference-applied', `wait=${seconds}`)
-    const shown = await view(await untilAnswered(deps, { portalId, partnerId }, made, seconds))
+    // It is a preference: whoever has many waiting is answered at once.
+    const rise = seconds > 0 ? seats.take(partnerId) : undefined
+    if (rise) res.set('preference-applied', `wait=${seconds}`)
+    const now = rise ? await untilAnswered(deps, { portalId, partnerId }, made, seconds).finally(rise) : made
+    const shown = await view(now)
     res.location(shown.links.self)
     return shown
   }

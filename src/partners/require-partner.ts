@@ -24,14 +24,16 @@ const DAY_SECONDS = 86_400
 export function requirePartner({ config, partners, limits }: Deps): RequestHandler {
   async function authenticate(req: Request): Promise<Caller> {
     const address = subnetOf(req.ip ?? '')
+    const parsed = parseKey(bearerOf(req))
     const guesses = limits.byAddress.look(address)
-    if (guesses.waitSeconds > 0)
+    // A key that was good a minute ago is no guess, whoever else guesses from the same address.
+    const isKnown = parsed !== undefined && limits.byKey.isKnown(parsed.keyId)
+    if (guesses.waitSeconds > 0 && !isKnown)
       throw new AppError('too_many_requests', {
         detail: 'Too many wrong keys came from this address.',
         retryAfterSeconds: guesses.waitSeconds,
       })
     try {
-      const parsed = parseKey(bearerOf(req))
       const { portalId } = req.params as { portalId?: string }
       // What cannot be a portal's id is not looked for: Postgres takes no text with a NUL.
       const sought = PortalId.safeParse(portalId).data
@@ -64,7 +66,7 @@ export function requirePartner({ config, partners, limits }: Deps): RequestHandl
       throw new AppError('partner_paused', {
         detail: 'Reading is possible; sending is, once the account’s admin lets you in again.',
       })
-    if (isUpload && bytes.left === 0)
+    if (isUpload && bytes.left < Math.max(1, Number(req.get('content-length') ?? 0)))
       throw new AppError('byte_budget_exceeded', {
         detail: `${bytes.limit} bytes a day may be uploaded with one key.`,
         retryAfterSeconds: bytes.resetSeconds,

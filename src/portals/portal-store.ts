@@ -158,7 +158,7 @@ export function createPortalStore(prisma: Database) {
     async claimDueChecks(limit: number): Promise<string[]> {
       const rows = await prisma.$queryRaw<{ id: string }[]>`
         UPDATE "Portal" SET "checkAt" = now() + ${CHECK_AGAIN_SECONDS} * interval '1 second'
-        WHERE "id" IN (SELECT "id" FROM "Portal" WHERE "checkAt" <= now() AND "status" <> 'disconnected'
+        WHERE "id" IN (SELECT "id" FROM "Portal" WHERE "checkAt" <= now() AND NOT "isTest" AND "status" <> 'disconnected'
                          AND coalesce("pausedUntil" <= now(), true)
                        ORDER BY "checkAt" LIMIT ${limit} FOR UPDATE SKIP LOCKED)
         RETURNING "id"`

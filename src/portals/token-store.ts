@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database, Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
+import { TEST_TOKEN } from '../hubspot/apart.js'
 import { type Actor, recordAudit } from './audit-store.js'
 import type { PortalStatus } from './portal-store.js'
 import type { Seal, TokenPair } from './seal.js'
@@ -180,6 +181,9 @@ export function createTokenStore(prisma: Database, seal: Seal) {
         await tx.$executeRaw`
           DELETE FROM "Session" WHERE "portalId" = ${portalId}
             AND EXISTS (SELECT 1 FROM "Portal" p WHERE p."id" = ${portalId} AND p."status" = 'disconnected')`
+        const [portal] = await tx.$queryRaw<{ isTest: boolean }[]>`SELECT "isTest" FROM "Portal" WHERE "id" = ${portalId}`
+        // HubSpot gives no such tokens: somebody else would have.
+        if (!portal?.isTest && tokens.accessToken.reveal().startsWith(TEST_TOKEN)) throw new AppError('oauth_answer_invalid')
         const [row] = await tx.$queryRaw<{ version: number; wasKnown: boolean }[]>`
           UPDATE "Portal" SET "leaseEpoch" = "leaseEpoch" + 1, "leaseUntil" = NULL, "tokenVersion" = "tokenVersion" + 1,
             "missingScopes" = '{}', "pausedUntil" = NULL, "disconnectedAt" = NULL, "erasedAt" = NULL

@@ -53,11 +53,15 @@ export function referenceRoutes({ config, render }: Deps): Router {
     sendPage(render, req, res, 'reference/explore', REFERENCE, {}, (nonce) => [`'nonce-${nonce}'`, ...SCALAR_STYLES]),
   )
   router.get('/docs/plain', (req, res) => sendPage(render, req, res, 'reference/plain', REFERENCE, plain))
+  const packed = readFileSync(`${FILES}/${SCALAR}`)
+  let unpacked: Buffer | undefined // for whoever takes no gzip: few do
   router.get('/docs/scalar.js', (req: Request, res: Response) => {
-    const packed = readFileSync(`${FILES}/${SCALAR}`)
     res.set('cache-control', unchanging).vary('accept-encoding').type('text/javascript')
     if (req.acceptsEncodings('gzip')) res.set('content-encoding', 'gzip').send(packed)
-    else res.send(gunzipSync(packed))
+    else {
+      unpacked ??= gunzipSync(packed)
+      res.send(unpacked)
+    }
   })
   router.all(['/openapi.json', '/llms.txt', '/docs', '/docs/plain', '/docs/scalar.js'], onlyMethods('GET', 'HEAD'))
   return router

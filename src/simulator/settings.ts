@@ -18,6 +18,8 @@ export type Settings = {
   pageSize: number
   /** How much of each uploaded file the ledger keeps as text. */
   keepTextBytes: number
+  /** How many imports are remembered, the oldest that have ended forgotten first; 0: all. */
+  maxImports: number
   /** Scopes that an authorize URL must ask for. */
   requiredScopes: string[]
   /** What a consent grants instead of what was asked for. */
@@ -44,6 +46,7 @@ export function defaultSettings(): Settings {
     listLagMs: 0,
     pageSize: 100,
     keepTextBytes: 65_536,
+    maxImports: 0,
     requiredScopes: [],
     grantScopes: null,
     journalScopes: ['read', 'subscriptions.read', 'subscriptions.write'].map((name) => `developer.webhooks_journal.${name}`),

@@ -55,9 +55,9 @@ export async function createSimulator({
 }
 
 /** The log's line for a request, there from its arrival; calls of /control leave none. */
-function recordOf(req: IncomingMessage, { pathname }: URL, { tokens, requests, connections }: State): RequestRecord {
+function recordOf(req: IncomingMessage, { pathname }: URL, { tokenOf, requests, connections }: State): RequestRecord {
   const { method = '', headers, socket } = req
-  const portalId = tokens.get(bearer(headers.authorization))?.portalId
+  const portalId = tokenOf(bearer(headers.authorization))?.portalId
   const record = { at: Date.now(), method, path: pathname, portalId, status: 0, onItsOwn: !connections.has(socket) }
   connections.add(socket)
   if (pathname.startsWith('/control/')) return record

@@ -6,6 +6,7 @@ import { signedHeaders } from './sign.js'
 
 type Deps = { deliveries: DeliveryStore; sender: Sender; listener: Pick<Listener, 'wait'>; log: Log }
 
+const NOTHING_SENT = { ms: 0, status: undefined, answer: '', retryAfterSeconds: undefined }
 /** Of one process. */
 const AT_ONCE = 32
 /** Due ones are looked for at least so often: nobody is woken for a retry. */
@@ -17,6 +18,7 @@ export function startDeliveries(deps: Deps): { stop: () => Promise<void> } {
   const running = new Set<Promise<void>>()
 
   async function deliver(due: DueDelivery): Promise<void> {
+    if (due.secrets.length === 0) return deps.deliveries.recordAttempt(due, { ...NOTHING_SENT, problem: 'secret_lost' })
     const headers = signedHeaders(due.id, new Date(), due.body, due.secrets)
     await deps.deliveries.recordAttempt(due, await deps.sender.send(due.url, headers, due.body))
   }

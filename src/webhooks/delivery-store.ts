@@ -13,13 +13,15 @@ export type DueDelivery = {
   attempt: number
   url: string
   body: string
-  /** The current one, and the one before while it still signs. */
+  /** The current one, and the one before while it still signs; none: they cannot be opened any more. */
   secrets: Secret[]
 }
 
 export type Delivery = {
   id: string
   number: bigint
+  /** The transaction that wrote it. */
+  xid: string
   type: string
   payload: string
   attempts: number
@@ -37,6 +39,8 @@ export const RETRY_SECONDS = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_0
 /** So that what failed together does not come back together. */
 const JITTER = 0.1
 const AT_ONCE_PER_ENDPOINT = 2
+/** However many endpoints somebody has: whoever hangs holds up himself. */
+const AT_ONCE_PER_OWNER = 4
 /** Longer than any try takes: after that its process must have died. */
 const CLAIM_SECONDS = 60
 /** For an endpoint that says it is overloaded, when it does not say for how long. */
@@ -57,7 +61,7 @@ export type DeliveryStore = ReturnType<typeof createDeliveryStore>
 export function createDeliveryStore(prisma: Database, seal: Seal) {
   async function read(where: Prisma.Sql, order: Prisma.Sql, limit: number): Promise<Delivery[]> {
     return prisma.$queryRaw<Delivery[]>`
-      SELECT d."id", d."number", d."type", d."payload"::text AS payload, d."attempts", d."nextAttemptAt", d."deliveredAt", d."failedAt", d."createdAt",
+      SELECT d."id", d."number", d."xid"::text AS xid, d."type", d."payload"::text AS payload, d."attempts", d."nextAttemptAt", d."deliveredAt", d."failedAt", d."createdAt",
         coalesce((SELECT jsonb_agg(jsonb_build_object('at', a."at", 'ms', a."ms", 'status', a."status", 'problem', a."problem", 'answer', a."answer") ORDER BY a."id" DESC)
           FROM (SELECT * FROM "WebhookAttempt" WHERE "deliveryId" = d."id" ORDER BY "id" DESC LIMIT ${MAX_LOG}) a), '[]') AS log
       FROM "WebhookDelivery" d WHERE ${where} ORDER BY ${order} LIMIT ${limit}`.then((rows) =>
@@ -65,8 +69,16 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
     )
   }
 
+  function open(text: string, endpointId: string): Secret[] {
+    try {
+      return [seal.openText(text, endpointId)]
+    } catch {
+      return []
+    }
+  }
+
   return {
-    /** Claims what is due, the longest due first; never more than two at a time of one endpoint, on all processes together. */
+    /** Claims what is due, the longest due first; never more than two at a time of one endpoint and four of one owner, on all processes together. */
     async claimDue(limit: number): Promise<DueDelivery[]> {
       const rows = await prisma.$transaction(async (tx) => {
         // Whoever comes second would count without what the first is just claiming.
@@ -74,11 +86,16 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
           SELECT pg_try_advisory_xact_lock(hashtextextended('webhook deliveries', 0)) AS "isMine"`
         if (!turn?.isMine) return []
         return tx.$queryRaw<(Omit<DueDelivery, 'secrets'> & { secret: string; previousSecret: string | null })[]>`
-          WITH due AS (
-            SELECT d."id" FROM "WebhookEndpoint" e
-            CROSS JOIN LATERAL (
-              SELECT count(*) AS running FROM "WebhookDelivery" WHERE "endpointId" = e."id" AND "claimedUntil" > now()
-            ) busy
+          WITH busy AS (
+            SELECT e."id", coalesce(e."portalId", e."partnerId") AS owner, count(d."id") AS running
+            FROM "WebhookEndpoint" e LEFT JOIN "WebhookDelivery" d ON d."endpointId" = e."id" AND d."claimedUntil" IS NOT NULL AND d."claimedUntil" > now()
+            WHERE e."url" IS NOT NULL GROUP BY e."id"
+          ), owners AS (
+            SELECT owner, sum(running) AS running FROM busy GROUP BY owner
+          ), ranked AS (
+            SELECT d."id", d."nextAttemptAt", busy.owner,
+              row_number() OVER (PARTITION BY busy.owner ORDER BY d."nextAttemptAt") + owners.running AS place
+            FROM "WebhookEndpoint" e JOIN busy ON busy."id" = e."id" JOIN owners ON owners.owner = busy.owner
             CROSS JOIN LATERAL (
               SELECT "id", "nextAttemptAt", row_number() OVER (ORDER BY "nextAttemptAt", "number") AS place FROM (
                 SELECT "id", "nextAttemptAt", "number" FROM "WebhookDelivery"
@@ -88,7 +105,8 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
             ) d
             WHERE e."disabledAt" IS NULL AND e."url" IS NOT NULL AND coalesce(e."pausedUntil" <= now(), true)
               AND busy.running + d.place <= ${AT_ONCE_PER_ENDPOINT}
-            ORDER BY d."nextAttemptAt" LIMIT ${limit}
+          ), due AS (
+            SELECT "id" FROM ranked WHERE place <= ${AT_ONCE_PER_OWNER} ORDER BY place, "nextAttemptAt" LIMIT ${limit}
           )
           UPDATE "WebhookDelivery" d
           SET "claimedUntil" = now() + ${CLAIM_SECONDS} * interval '1 second', "attempts" = d."attempts" + 1
@@ -98,7 +116,7 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
       })
       return rows.map(({ secret, previousSecret, ...due }) => ({
         ...due,
-        secrets: [secret, previousSecret].flatMap((text) => (text === null ? [] : [seal.openText(text, due.endpointId)])),
+        secrets: [secret, previousSecret].flatMap((text) => (text === null ? [] : open(text, due.endpointId))),
       }))
     },
 
@@ -138,7 +156,10 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
       })
     },
 
-    /** The newest first, before `after`; or, with `since`, the oldest first from behind it. */
+    /**
+     * The newest first, before `after`; or, with `since`, the oldest first from behind it: without those of transactions
+     * that began before one which has not ended, so that none is ever passed over.
+     */
     async list(
       endpointId: string,
       {
@@ -152,9 +173,9 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
         Prisma.sql`d."endpointId" = ${endpointId}`,
         state === undefined ? Prisma.sql`true` : STATES[state],
         after === undefined ? Prisma.sql`true` : Prisma.sql`d."number" < ${BigInt(after)}`,
-        since === undefined ? Prisma.sql`true` : Prisma.sql`d."number" > ${BigInt(since)}`,
+        since === undefined ? Prisma.sql`true` : behind(since),
       ]
-      const order = since === undefined ? Prisma.sql`d."number" DESC` : Prisma.sql`d."number"`
+      const order = since === undefined ? Prisma.sql`d."number" DESC` : Prisma.sql`d."xid", d."number"`
       return read(Prisma.join(parts, ' AND '), order, limit)
     },
 
@@ -167,13 +188,19 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
       return delivery
     },
 
-    /** The same for what was given up since an instant, or for everything; the oldest five thousand. Resolves to how many. */
+    /** The same for what was given up since an instant, or for everything; the oldest five thousand. Resolves to how many. @throws {AppError} `too_many_requests` */
     async replaySince(endpointId: string, since: Date, which: 'failed' | 'all'): Promise<number> {
-      const replayed = await prisma.$executeRaw`
+      const replayed = await prisma.$transaction(async (tx) => {
+        const [turn] = await tx.$queryRaw<{ isFree: boolean }[]>`
+          SELECT pg_try_advisory_xact_lock(hashtextextended(${`replay ${endpointId}`}, 0)) AS "isFree"`
+        if (!turn?.isFree)
+          throw new AppError('too_many_requests', { detail: 'Messages of it are just being sent again.', retryAfterSeconds: 5 })
+        return tx.$executeRaw`
         UPDATE "WebhookDelivery" d SET ${AGAIN} WHERE ${IS_SENT} AND d."id" IN (
           SELECT d."id" FROM "WebhookDelivery" d WHERE d."endpointId" = ${endpointId} AND d."createdAt" >= ${since}
             AND ${which === 'all' ? Prisma.sql`true` : STATES.failed}
           ORDER BY d."number" LIMIT ${MAX_REPLAYED})`
+      })
       await prisma.$executeRaw`SELECT pg_notify('importal_deliveries', '')`
       return replayed
     },
@@ -204,6 +231,16 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
           SELECT "id" FROM "WebhookDelivery" WHERE "createdAt" < now() - ${KEPT_DAYS} * interval '1 day' LIMIT ${SWEPT_AT_ONCE})`
     },
   }
+}
+
+/** Where whoever fetches goes on behind a message. */
+export function placeOf({ xid, number }: Pick<Delivery, 'xid' | 'number'>): string {
+  return `${xid}-${number}`
+}
+
+function behind(place: string): Prisma.Sql {
+  const [xid = '0', number = '0'] = place.split('-')
+  return Prisma.sql`(d."xid", d."number") > (${xid}::xid8, ${BigInt(number)}) AND d."xid" < pg_snapshot_xmin(pg_current_snapshot())`
 }
 
 export function stateOf({ nextAttemptAt, deliveredAt, failedAt }: Omit<Delivery, 'log'>): DeliveryState {

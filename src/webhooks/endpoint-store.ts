@@ -7,8 +7,8 @@ import type { Seal } from '../portals/seal.js'
 import { type Secret, secret } from '../secret.js'
 import type { EndpointContent } from './schema.js'
 
-/** Whose an endpoint is: a partner's, who is told of its own imports, or a portal's admin's, who is told of all of them. */
-export type EndpointOwner = { partnerId: string } | { portalId: string }
+/** Whose an endpoint is: a partner's, who is told of its own imports (with a test key of simulated ones), or a portal's admin's, who is told of all of them. */
+export type EndpointOwner = { partnerId: string; isTest: boolean } | { portalId: string }
 
 export type Endpoint = {
   id: string
@@ -47,13 +47,14 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
   const find = (owner: EndpointOwner, id: string): Promise<Endpoint | null> =>
     prisma.webhookEndpoint.findFirst({ where: { id, ...owner }, select: SHOWN })
 
+  /** What an admin does; partners do as they like with what is theirs. */
   async function audit(
     tx: Transaction,
     owner: EndpointOwner,
     action: Parameters<typeof recordAudit>[1]['action'],
     endpointId: string,
   ): Promise<void> {
-    await recordAudit(tx, { actor: 'portalId' in owner ? 'admin' : 'partner', action, ...owner, detail: { endpointId } })
+    if ('portalId' in owner) await recordAudit(tx, { actor: 'admin', action, portalId: owner.portalId, detail: { endpointId } })
   }
 
   async function lock(tx: Transaction, owner: EndpointOwner): Promise<void> {

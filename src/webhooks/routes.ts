@@ -5,7 +5,7 @@ import { readJson, serve } from '../http/endpoint.js'
 import { onlyMethods } from '../http/problem.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, requirePartner } from '../partners/require-partner.js'
-import { type Delivery, type DeliveryStore, stateOf } from './delivery-store.js'
+import { type Delivery, type DeliveryStore, placeOf, stateOf } from './delivery-store.js'
 import type { Endpoint, EndpointStore } from './endpoint-store.js'
 import {
   changeEndpoint,
@@ -38,7 +38,10 @@ export function webhookRoutes(deps: Deps): Router {
   const router = Router()
   const known = requirePartner(deps)
   const json = readJson(MAX_BODY_BYTES)
-  const ownerOf = (res: Parameters<typeof callerOf>[0]) => ({ partnerId: callerOf(res).partnerId })
+  const ownerOf = (res: Parameters<typeof callerOf>[0]) => {
+    const { partnerId, isTest } = callerOf(res)
+    return { partnerId, isTest }
+  }
 
   async function findOwn(res: Parameters<typeof callerOf>[0], id: string): Promise<Endpoint> {
     const found = await endpoints.find(ownerOf(res), id)
@@ -104,7 +107,8 @@ export function webhookRoutes(deps: Deps): Router {
     serve(listDeliveries, async ({ params: { endpointId }, query, res }) => {
       await findOwn(res, endpointId)
       const results = await deliveries.list(endpointId, query)
-      const last = results.at(-1)?.number
+      const newest = results.at(-1)
+      const last = newest?.number
       const isMore = results.length === query.limit && query.since === undefined && last !== undefined
       if (isMore) {
         const next = new URLSearchParams({ ...(query.state ? { state: query.state } : {}), limit: String(query.limit) })
@@ -113,7 +117,7 @@ export function webhookRoutes(deps: Deps): Router {
       }
       return {
         results: results.map(viewDelivery),
-        last: query.since === undefined ? null : String(last ?? query.since),
+        last: query.since === undefined ? null : newest ? placeOf(newest) : query.since,
         ...(isMore ? { paging: { next: { after: String(last) } } } : {}),
       }
     }),

@@ -149,6 +149,7 @@ export const testEndpoint = endpoint({
 })
 
 const Number19 = z.string().regex(/^\d{1,18}$/)
+const Place = z.string().regex(/^(0|\d{1,18}-\d{1,18})$/, 'must be 0, or what an answer called last')
 
 export const listDeliveries = endpoint({
   method: 'get',
@@ -159,7 +160,7 @@ export const listDeliveries = endpoint({
     state: z.enum(DELIVERY_STATES).optional(),
     limit: z.coerce.number().int().min(1).max(100).default(25),
     after: Number19.optional().describe('The next page.'),
-    since: Number19.optional().describe('Oldest first, from behind this one: for whoever fetches. `0` begins.'),
+    since: Place.optional().describe('Oldest first, from behind this one: for whoever fetches. `0` begins.'),
   }),
   missing: 'endpoint_not_found',
   reply: {

@@ -26,6 +26,7 @@ export const SEND_PROBLEMS = [
   'answer_encoded',
   'redirected',
   'refused',
+  'secret_lost',
 ] as const
 export type SendProblem = (typeof SEND_PROBLEMS)[number]
 
@@ -45,6 +46,10 @@ const MAX_HEADER_BYTES = 16 * 1024
 const CODES: Record<string, SendProblem> = {
   EPRIVATE: 'address_not_public',
   ENOTFOUND: 'name_unknown',
+  ENODATA: 'name_unknown',
+  ESERVFAIL: 'name_unknown',
+  ETIMEOUT: 'name_unknown',
+  ECONNREFUSED: 'unreachable',
   EAI_AGAIN: 'name_unknown',
   EAI_NODATA: 'name_unknown',
   EPROTO: 'tls_failed',

@@ -1,4 +1,4 @@
-import { type LookupAddress, lookup } from 'node:dns'
+import { Resolver } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { AppError } from '../errors.js'
@@ -38,21 +38,42 @@ export function isPublic(address: string): boolean {
   return parsed.kind() === 'ipv4' || parsed.match(ipaddr.parseCIDR('2000::/3'))
 }
 
+/** The addresses of a name. */
+export type Resolve = (hostname: string) => Promise<string[]>
+
+const DNS_TIMEOUT_MS = 3_000
+
 /**
  * Looks up a name for a connection, which is made to what this gives: a name that changes its mind between a check and a
  * connection gains nothing. One address that is not public refuses all of them.
  *
  * The errors' codes are `EPRIVATE` and those of node:dns.
  */
-export function publicLookup(resolve: typeof lookup = lookup): LookupFunction {
+export function publicLookup(resolve: Resolve = askNameServers): LookupFunction {
   return (hostname, options, done) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-      if (error) return done(error, '', 0)
-      const [first] = addresses
-      if (!first || !addresses.every(({ address }) => isPublic(address)))
-        return done(Object.assign(new Error('not a public address'), { code: 'EPRIVATE' }), '', 0)
-      if (options.all) return done(null, addresses)
-      done(null, first.address, first.family)
-    })
+    resolve(hostname).then(
+      (addresses) => {
+        const [first] = addresses
+        if (first === undefined || !addresses.every(isPublic))
+          return done(Object.assign(new Error('not a public address'), { code: 'EPRIVATE' }), '', 0)
+        const found = addresses.map((address) => ({ address, family: isIP(address) }))
+        if (options.all) done(null, found)
+        else done(null, first, isIP(first))
+      },
+      (error: NodeJS.ErrnoException) => done(error, '', 0),
+    )
   }
+}
+
+/**
+ * Not by the system's own lookup, which has a thread of a small pool wait for each name: names that nobody answers for
+ * would keep everybody else from looking up theirs, HubSpot's among them.
+ */
+async function askNameServers(hostname: string): Promise<string[]> {
+  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 })
+  const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
+  const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+  const [first] = answers
+  if (found.length === 0 && first.status === 'rejected') throw first.reason
+  return found
 }

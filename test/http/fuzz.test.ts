@@ -199,8 +199,8 @@ async function furnish(app: TestApp): Promise<typeof NOBODY> {
   return { imp: String(made.id), tpl: template.id, end: endpoint.id, msg: delivery.id }
 }
 
-async function ownerOf(app: TestApp): Promise<{ partnerId: string }> {
-  return { partnerId: await app.deps.partners.named('Partner') }
+async function ownerOf(app: TestApp): Promise<{ partnerId: string; isTest: boolean }> {
+  return { partnerId: await app.deps.partners.named('Partner'), isTest: false }
 }
 
 /** One request, made wrong in one to three ways; as bytes. */

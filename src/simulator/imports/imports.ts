@@ -31,9 +31,18 @@ export async function createImport(exchange: Exchange): Promise<void> {
       if (refused) return refused
       const made = toImport(exchange, portal, upload)
       enqueue(state, made)
+      forgetOldest(state)
       return { status: 200, body: toAnswer(state, made) }
     },
   })
+}
+
+/** Of what has ended, when there is too much of it. */
+function forgetOldest(state: State): void {
+  const { maxImports } = state.settings
+  if (maxImports === 0 || state.imports.size <= maxImports) return
+  const oldest = [...state.imports.values()].find((made) => isFinal(stateOf(state, made)))
+  if (oldest) state.imports.delete(oldest.id)
 }
 
 function toImport({ req, state }: Exchange, portal: Portal, { request = {}, files }: Upload): Import {

@@ -7,7 +7,7 @@ const USER_ID = 42
 
 /** What HubSpot says about a token; of one that is unknown, revoked or expired, only that it is not active. */
 export function introspect(state: State, token: string): Reply {
-  const access = state.tokens.get(token)
+  const access = state.tokenOf(token)
   const known = access ?? state.refreshTokens.get(token)
   const portal = known && state.portals.get(known.portalId)
   if (!known || !portal || (access && access.expiresAt <= Date.now())) return { status: 200, body: { active: false } }
