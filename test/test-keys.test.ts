@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { openAdmin } from './support/admin.js'
-import { PORTAL, testApp } from './support/app.js'
+import { PORTAL, testApp, until } from './support/app.js'
 import { ask, untilState, uploadFile } from './support/requests.js'
 import { createTestKeyFor } from './support/test-key.js'
 
@@ -47,6 +47,71 @@ describe('a test key', () => {
 
     for (const forged of [key.replace('imp_test_', 'imp_live_'), app.key.replace('imp_live_', 'imp_test_')])
       expect((await ask(app, '/v1/me', forged)).status).toBe(401)
+  })
+
+  it('stays good: nobody asks HubSpot about an account that HubSpot does not know', async () => {
+    const app = await testApp()
+    const { key, portalId } = await createTestKeyFor(app)
+    await app.query(`UPDATE "Portal" SET "checkAt" = now() - interval '1 hour'`)
+    await app.sweep()
+    await until(
+      () => app.query(`SELECT 1 FROM "Portal" WHERE "id" = $1 AND "checkAt" > now()`, [PORTAL]),
+      ({ length }) => length === 1,
+    )
+
+    await untilState({ ...app, key }, (await uploadFile(app, { key, portalId })).body, 'done')
+    const [portal] = await app.query<{ status: string }>('SELECT "status" FROM "Portal" WHERE "id" = $1', [portalId])
+    expect(portal?.status).toBe('connected')
+  })
+
+  it('is told of its own imports only, and changes nothing of what a live key is told', async () => {
+    const app = await testApp({ work: false, env: { WEBHOOKS_ANYWHERE: 'true' } })
+    const { key, portalId } = await createTestKeyFor(app, 'Partner')
+    const make = async (as: string) => {
+      const headers = { authorization: `Bearer ${as}`, 'content-type': 'application/json' }
+      const res = await fetch(`${app.url}/v1/endpoints`, { method: 'POST', headers, body: '{"url":null}' })
+      const { id, secret } = (await res.json()) as { id: string; secret: string }
+      app.noteEndpointSecret(secret)
+      return id
+    }
+    const [live, test] = [await make(app.key), await make(key)]
+    await uploadFile(app)
+    await uploadFile(app, { key, portalId })
+
+    const told = await app.query<{ endpointId: string; portalId: string }>(
+      `SELECT "endpointId", "payload"->'data'->>'portalId' AS "portalId" FROM "WebhookDelivery" ORDER BY "number"`,
+    )
+    expect(told).toEqual([
+      { endpointId: live, portalId: PORTAL },
+      { endpointId: test, portalId },
+    ])
+    for (const [id, as] of [
+      [live, key],
+      [test, app.key],
+    ] as const) {
+      const refused = await fetch(`${app.url}/v1/endpoints/${id}/rotate`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${as}` },
+      })
+      expect(refused.status).toBe(404)
+    }
+  })
+
+  it('cannot be had by a code that only looks like one of its tokens: HubSpot itself is asked, and refuses', async () => {
+    const app = await testApp({ install: false, work: false })
+    const begun = await fetch(`${app.url}/oauth/install`, { redirect: 'manual' })
+    const state = new URL(begun.headers.get('location') ?? '').searchParams.get('state') ?? ''
+    const cookie = begun.headers
+      .getSetCookie()
+      .map((line) => line.split(';')[0])
+      .join('; ')
+    const code = `importal-test-${PORTAL}-${'a'.repeat(48)}`
+
+    const res = await fetch(`${app.url}/oauth/callback?code=${code}&state=${state}`, { headers: { cookie }, redirect: 'manual' })
+
+    expect(res.status).toBe(400)
+    expect(app.hubspot.control.tokenCalls().length).toBe(1)
+    expect(await app.query('SELECT 1 FROM "Portal"')).toEqual([])
   })
 
   it('has one simulated account for all keys of its partner', async () => {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import pg from 'pg'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { RETRY_SECONDS } from '../../src/webhooks/delivery-store.js'
@@ -299,6 +300,61 @@ describe('a webhook', () => {
       () => slow.received,
       ({ length }) => length === 4,
     )
+  })
+
+  it('goes to one owner four times at a time at most, however many endpoints he has', async () => {
+    const app = await testApp({ env: ANYWHERE, work: false })
+    const other = await app.createKey('Other')
+    const held: (() => void)[] = []
+    const [slow, quick] = [await startReceiver((res) => void held.push(() => res.end())), await startReceiver()]
+    for (let n = 0; n < 5; n++) {
+      const { id } = await addEndpoint(app, slow.url)
+      for (let tests = 0; tests < 3; tests++) await call(app, 'POST', `/v1/endpoints/${id}/test`)
+    }
+    const { id } = await addEndpoint(app, quick.url, [], other)
+    await call(app, 'POST', `/v1/endpoints/${id}/test`, undefined, other)
+
+    await app.startWork()
+    await until(
+      () => quick.received,
+      ({ length }) => length === 1,
+    )
+    await until(
+      () => slow.received,
+      ({ length }) => length >= 4,
+    )
+
+    expect(slow.received.length).toBe(4)
+    slow.answerWith((res) => res.end())
+    for (const end of held) end()
+    await until(
+      () => slow.received,
+      ({ length }) => length === 15,
+    )
+  })
+
+  it('is passed over by nobody who fetches, though another one was written first and committed later', async () => {
+    const app = await testApp({ env: ANYWHERE, work: false })
+    const endpoint = await addEndpoint(app, null)
+    const tell = `SELECT "tellEndpoint"($1, true, 'endpoint.test', '{}'::jsonb)`
+    const slow = new pg.Client({ connectionString: app.databaseUrl })
+    await slow.connect()
+    type Page = { results: Delivery[]; last: string }
+    const fetchFrom = async (since: string) =>
+      (await call<Page>(app, 'GET', `/v1/endpoints/${endpoint.id}/deliveries?since=${since}`)).body
+
+    await slow.query('BEGIN')
+    await slow.query(tell, [endpoint.id])
+    await app.query(tell, [endpoint.id])
+    const before = await fetchFrom('0')
+    await slow.query('COMMIT')
+    await slow.end()
+    const after = await until(
+      () => fetchFrom(before.last),
+      ({ results }) => results.length > 0,
+    )
+
+    expect([...before.results, ...after.results]).toHaveLength(2)
   })
 
   it('can be fetched by whoever has no address: oldest first, from behind the last one', async () => {
