@@ -15,6 +15,9 @@ import { rowsIn, upload } from './upload.js'
 
 const READ = { connections: 16, warmMs: 2_000, runMs: 6_000, rounds: 3, minShare: 0.4 }
 const SEND = { bytes: 1_000_000, perSecond: 50, seconds: 15, maxP99Ms: 150 }
+/** Rates beside that of the goal, to see where it begins to be missed. */
+const LOWER = [10, 25]
+const CALM_MS = 10_000
 const PORTAL = '111111'
 const SERVER = fileURLToPath(new URL('../dist/server.js', import.meta.url))
 const BARE = fileURLToPath(new URL('bare-query.ts', import.meta.url))
@@ -43,7 +46,12 @@ async function measureApi(place: Place): Promise<Measurement[]> {
     await upload({ url: `${url}/v1/portals/${PORTAL}/imports`, key, rows: 10, name: 'contacts.csv' })
     while ((await query(`SELECT 1 FROM "Import" WHERE "state" = 'done'`)).length === 0) await sleep(100)
     const [{ id } = { id: '' }] = await query<{ id: string }>('SELECT "id" FROM "Import"')
-    return [...(await measureReads(url, bareUrl, key, id)), ...(await measureUploads(url, key))]
+    const measured = await measureReads(url, bareUrl, key, id)
+    for (const perSecond of [...LOWER, SEND.perSecond]) {
+      measured.push(await measureUploads(url, key, perSecond))
+      await sleep(CALM_MS)
+    }
+    return measured
   } finally {
     await Promise.all([kill(server, 'SIGTERM'), kill(bare, 'SIGTERM')])
   }
@@ -105,32 +113,35 @@ async function read(url: string, headers: Record<string, string>, ms: number): P
   return count / ((performance.now() - startedAt) / 1_000)
 }
 
-async function measureUploads(url: string, key: string): Promise<Measurement[]> {
+async function measureUploads(url: string, key: string, perSecond: number): Promise<Measurement> {
   const agent = new Agent({ keepAlive: true })
   const times: number[] = []
+  let failed = 0
   const running: Promise<void>[] = []
   const target = `${url}/v1/portals/${PORTAL}/imports`
   const startedAt = performance.now()
-  for (let n = 0; n < SEND.perSecond * SEND.seconds; n++) {
-    const due = startedAt + (n * 1_000) / SEND.perSecond
+  for (let n = 0; n < perSecond * SEND.seconds; n++) {
+    const due = startedAt + (n * 1_000) / perSecond
     await sleep(Math.max(0, due - performance.now()))
     running.push(
-      upload({ url: target, key, rows: rowsIn(SEND.bytes), name: `contacts ${n}.csv`, agent }).then(
+      upload({ url: target, key, rows: rowsIn(SEND.bytes), name: `contacts ${perSecond} ${n}`, agent }).then(
         // From when it was due: a client that is late itself has waited as well.
         () => void times.push(performance.now() - due),
+        () => {
+          failed += 1
+        },
       ),
     )
   }
   await Promise.all(running)
   agent.destroy()
   times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0
-  return [
-    {
-      what: `${SEND.bytes / 1e6} MB to 202, ${SEND.perSecond} a second for ${SEND.seconds} s: p99`,
-      goal: `< ${SEND.maxP99Ms} ms`,
-      measured: `${at(0.99).toFixed(0)} ms, p50 ${at(0.5).toFixed(0)} ms, p95 ${at(0.95).toFixed(0)} ms`,
-      isMet: at(0.99) < SEND.maxP99Ms,
-    },
-  ]
+  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.POSITIVE_INFINITY
+  const isGoal = perSecond === SEND.perSecond
+  return {
+    what: `${SEND.bytes / 1e6} MB with all checks to 202, ${perSecond} a second for ${SEND.seconds} s: p99`,
+    goal: isGoal ? `< ${SEND.maxP99Ms} ms` : '',
+    measured: `${at(0.99).toFixed(0)} ms, p50 ${at(0.5).toFixed(0)} ms, p95 ${at(0.95).toFixed(0)} ms; ${failed} of ${times.length + failed} refused`,
+    ...(isGoal ? { isMet: failed === 0 && at(0.99) < SEND.maxP99Ms } : {}),
+  }
 }

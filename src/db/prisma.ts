@@ -42,9 +42,24 @@ export function openDatabase(connectionString: string, maxConnections = 10): Dat
   })
   pool.on('connect', endWhenUseless)
   // Other messages quote the lines of code around a query, and its values among them.
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }), errorFormat: 'minimal' })
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool, { disposeExternalPool: true, statementNameGenerator: nameOf }),
+    errorFormat: 'minimal',
+  })
   const transact = prisma.$transaction.bind(prisma) as (...args: unknown[]) => Promise<unknown>
   return Object.assign(prisma, { $transaction: (...args: unknown[]) => retrying(() => transact(...args)) }) as Database
+}
+
+/** Statements with this comment are planned once for each connection, and not each time: for what is asked for most. */
+const OFTEN = '/* often */'
+const names = new Map<string, string>()
+
+/** What Postgres is to know a statement by; nothing for all that do not ask for it. */
+function nameOf({ sql }: { sql: string }): string {
+  if (!sql.includes(OFTEN)) return ''
+  const name = names.get(sql) ?? `often_${names.size + 1}`
+  names.set(sql, name)
+  return name
 }
 
 /** A transaction that was in another one's way left nothing, and is done again from its beginning. */

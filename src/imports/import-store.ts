@@ -265,9 +265,20 @@ export function createImportStore(prisma: Database) {
       return { ...made, request: row.request as ImportRequest }
     },
 
+    /** In one statement: it is what partners ask for most. */
     async find({ portalId, partnerId }: Owner, id: string): Promise<Import | undefined> {
-      const [found] = await readImports(prisma, { where: { id, portalId, partnerId, wholeId: null } })
-      return found
+      const [row] = await prisma.$queryRaw<Row[]>`
+        SELECT /* often */ i."id", i."portalId", i."partnerId", i."name", i."state", i."reason", i."problem", i."findingErrors", i."findingWarnings",
+          i."findingCodes", i."splitState", i."partCount", i."correctionOf", i."objectTypes", i."possibleDuplicateOf", i."createdAt", i."updatedAt",
+          (SELECT coalesce(jsonb_agg(jsonb_build_object('name', f."name", 'format', f."format", 'bytes', f."bytes", 'sha256', f."sha256",
+              'sentBytes', f."sentBytes", 'sentSha256', f."sentSha256", 'rows', f."rows", 'storeKey', f."storeKey") ORDER BY f."position"), '[]')
+            FROM "ImportFile" f WHERE f."importId" = i."id") AS files,
+          (SELECT coalesce(jsonb_agg(jsonb_build_object('id', part."id", 'hubspotImportId', part."hubspotImportId", 'state', part."state",
+              'counters', part."counters") ORDER BY one."partNumber", part."position"), '[]')
+            FROM "Import" one JOIN "ImportPart" part ON part."importId" = one."id"
+            WHERE one."id" = i."id" OR (i."partCount" IS NOT NULL AND one."wholeId" = i."id")) AS parts
+        FROM "Import" i WHERE i."id" = ${id} AND i."portalId" = ${portalId} AND i."partnerId" = ${partnerId} AND i."wholeId" IS NULL`
+      return row && toImport(row)
     },
 
     /** By HubSpot's id of it, or of one of its parts. */

@@ -66,7 +66,7 @@ export function createPartnerStore(prisma: Database) {
           bytesToday: number
         }[]
       >`
-        SELECT k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
+        SELECT /* often */ k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
                k."revokedAt" IS NOT NULL AS "isRevoked",
                coalesce(k."expiresAt" <= now(), false) AS "isExpired",
                coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
