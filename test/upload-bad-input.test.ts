@@ -333,7 +333,7 @@ describe('POST /v1/portals/:portalId/imports refuses', () => {
       ['D2.48: a file without a filename', [requestPart(), { name: 'files', body: contactsCsv(1) }], 400, 'filename_missing'],
       ['D2.49: an empty filename', [requestPart(), filePart('')], 400, 'filename_missing'],
       ['D2.49: a filename of blanks', [requestPart(), filePart('  ')], 400, 'filename_missing'],
-      ['D2.49: a filename that is a folder', [requestPart(), filePart('folder/')], 400, 'file_missing'],
+      ['D2.49: a filename that is a folder', [requestPart(), filePart('folder/')], 400, 'filename_missing'],
       ['D2.50: a field without a name', [requestPart(), filePart(), { body: 'x' }], 400, 'multipart_malformed'],
       ['D2.50: a file without a name', [requestPart(), { filename: 'contacts.csv', body: 'x' }], 400, 'multipart_malformed'],
       ['D2.50: a field with an empty name', [requestPart(), filePart(), { name: '', body: 'x' }], 400, 'multipart_malformed'],

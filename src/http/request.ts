@@ -77,7 +77,7 @@ export const boundSlowBody: RequestHandler = (req, res, next) => {
 
 /** Answers what Node's parser refuses, which no middleware ever sees. */
 export function answerBrokenRequest(socket: Socket, status: string, body: string): void {
-  if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy()
+  if (!socket.writable) return void socket.destroy()
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ProblemCode } from '../errors.js'
 import { problemJson } from './problem.js'
@@ -27,6 +27,9 @@ export function createHttpServer(app: RequestListener, publicUrl: string): Serve
   })
   // Without a byte in either direction: whoever does not read his answer must not keep it here for ever.
   server.setTimeout(SILENCE_MS)
+  const answers = new WeakMap<Socket, ServerResponse>()
+  const note = (req: IncomingMessage, res: ServerResponse) => void answers.set(req.socket, res)
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, note)
   server.on('request', app)
   // The app itself says 100 Continue, once it wants the body: a refused upload is not sent at all.
   server.on('checkContinue', app)
@@ -39,6 +42,9 @@ export function createHttpServer(app: RequestListener, publicUrl: string): Serve
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const [status, code] = BROKEN[error.code ?? ''] ?? ['400 Bad Request', 'request_malformed']
     if (error.code === 'ECONNRESET') return void socket.destroy()
+    // Into an answer that is under way nothing can be said; the ones before it are over.
+    const answer = answers.get(socket)
+    if (answer?.headersSent && !answer.writableFinished) return void socket.destroy()
     answerBrokenRequest(socket, status, problemJson(publicUrl, code))
   })
   return server

@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
 import type { Request, RequestHandler, Response } from 'express'
 import multer, { MulterError, type StorageEngine } from 'multer'
 import { AppError, type ProblemCode } from '../errors.js'
@@ -152,6 +152,25 @@ async function receive<Stored extends object>(
     files.push(await save(untruncated(stream, maxBytes), name, { req, text: readText() }))
   }
 
+  const hasText = () => texts.length > 0 || Object.hasOwn(body.fields(), textField)
+
+  /** Bytes without a filename multer would pass over, as if they had not been sent. */
+  function refuseNameless(source: Readable, parser: Writable): void {
+    parser.on('file', (fieldname: string, _stream: Readable, { filename }: { filename?: string }) => {
+      if (filename) return
+      refusal ??=
+        fieldname === fileField
+          ? new AppError('filename_missing', { detail: `The part "${fileField}" needs a filename.` })
+          : fieldname === textField
+            ? hasText()
+              ? new AppError('duplicate_field', { detail: `Send "${textField}" once.` })
+              : new AppError('import_request_missing', { detail: `Send "${textField}" as text or JSON, not as mere bytes.` })
+            : unexpectedField(fieldname)
+      parser.destroy(refusal)
+    })
+    source.pipe(parser)
+  }
+
   const storage: StorageEngine = {
     _handleFile: (_req, part, done) => {
       const { stream } = part as Part
@@ -171,7 +190,8 @@ async function receive<Stored extends object>(
 
   try {
     await new Promise<void>((resolve, reject) => {
-      const receiver = multer({ storage, limits: { ...LIMITS, fileSize: maxBytes }, defParamCharset: 'utf8' }).any()
+      const limits = { ...LIMITS, fileSize: maxBytes }
+      const receiver = multer({ storage, limits, defParamCharset: 'utf8', streamHandler: refuseNameless } as multer.Options).any()
       receiver(body.stream as unknown as Request, {} as Response, (error?: unknown) => (error ? reject(error) : resolve()))
     })
     const text = readText()
