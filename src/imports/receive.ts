@@ -14,8 +14,12 @@ type Options = Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'che
   ahead?: (req: Request, text: string, name: string) => LookAhead
 }
 
-/** A smaller file is checked in a moment once it is there. */
-const LOOKED_AHEAD_BYTES = 4 * 1024 * 1024
+const MIB = 1024 * 1024
+/**
+ * A smaller file is checked in a moment once it is there; of a larger one, storing and checking at once would take more
+ * memory than the app is to have (280 MB were measured with half a gibibyte, 250 are its goal).
+ */
+const LOOKED_AHEAD = { minBytes: 4 * MIB, maxBytes: 256 * MIB }
 
 /** Receives files to be imported: each is stored, and looked at on its way; gzip is unpacked. */
 export function receiveFiles(
@@ -26,8 +30,9 @@ export function receiveFiles(
     save: async (source, partName, { req, text }) => {
       const { name, bytes, packed } = unpack(partName, source, maxBytes)
       const inspection = inspect(name)
-      const isLarge = Number(req.headers['content-length'] ?? 0) > LOOKED_AHEAD_BYTES
-      const ahead = text !== undefined && isLarge ? lookAhead?.(req, text, name) : undefined
+      const length = Number(req.headers['content-length'] ?? 0)
+      const isWorthIt = length > LOOKED_AHEAD.minBytes && length <= LOOKED_AHEAD.maxBytes
+      const ahead = text !== undefined && isWorthIt ? lookAhead?.(req, text, name) : undefined
       const watched = inspection.watch(bytes)
       const stored = await files.save(ahead ? ahead.watch(watched, inspection.start) : watched)
       return { ...stored, name, inspected: inspection.result(), packed: packed(), ahead: ahead?.result() }

@@ -12,8 +12,10 @@ export type Found = { kept: readonly Finding[]; counts: FindingCounts }
 /** More than a moment's work is done beside the thread that answers requests. */
 const OWN_THREAD_BYTES = 4 * 1024 * 1024
 /** Chunks that a thread has been given and has not read yet. */
-const MAX_AHEAD = 8
+const MAX_AHEAD = 4
 const HEAP_MEBIBYTES = 128
+/** What is read is garbage at once: a small nursery is emptied often, and keeps little. */
+const YOUNG_MEBIBYTES = 2
 
 /** A check that is given bytes as they come. */
 export type Feed = {
@@ -99,7 +101,10 @@ export function createCellReader({ hasHeader, ...plan }: CsvPlan, findings: Find
 function feedThread(plan: CsvPlan, onEnd: () => void): Feed {
   // Beside this file, whatever it is run from: .js, or .ts with types stripped.
   const script = new URL(`./csv-check-thread${import.meta.url.slice(-3)}`, import.meta.url)
-  const worker = new Worker(script, { workerData: plan, resourceLimits: { maxOldGenerationSizeMb: HEAP_MEBIBYTES } })
+  const worker = new Worker(script, {
+    workerData: plan,
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MEBIBYTES, maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
+  })
   let ahead = 0
   let goOn: (() => void) | undefined
   let failure: Error | undefined
