@@ -1,6 +1,6 @@
 import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readPeak, resetPeak } from './memory.js'
+import { readPeak, resetPeak } from '../test/support/memory.js'
 import { type Measurement, report } from './report.js'
 import { type Stack, startStack } from './stack.js'
 import { rowsIn, upload } from './upload.js'
