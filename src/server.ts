@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { RequestListener, Server } from 'node:http'
+import type { Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp, createWaitingApp } from './app.js'
 import { type Config, describeProblems, parseConfig, readEnvironment } from './config.js'
@@ -40,8 +40,7 @@ async function main(): Promise<void> {
   let onSignal = (_signal: string) => process.exit(0)
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => onSignal(signal))
 
-  let serve: RequestListener = createWaitingApp({ config, log, render: createViews() })
-  const server = createHttpServer((req, res) => serve(req, res), config.publicUrl)
+  const { server, serve } = createHttpServer(createWaitingApp({ config, log, render: createViews() }), config.publicUrl)
   const unusable = await listen(server, config.port)
   if (unusable !== undefined) return end(refuse(`Importal cannot start: PORT ${config.port} cannot be used (${unusable}).\n`))
   const opened = await open(config, log)
@@ -50,7 +49,7 @@ async function main(): Promise<void> {
   const signaled = new Promise<string>((resolve) => {
     onSignal = resolve as typeof onSignal
   })
-  serve = createApp(deps)
+  serve(createApp(deps))
   // Only now: a process that cannot serve must not have claimed anything.
   const background = await startBackground(deps)
   log.info(

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { RequestHandler, Response } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import { AppError } from '../errors.js'
 import { type Log, redact } from '../log.js'
 
@@ -45,6 +45,7 @@ export function requestIdOf(res: Response): string {
  * at once would not see the answer; without a bound it could go on for ever.
  */
 export const boundUnreadBody: RequestHandler = (req, res, next) => {
+  if (!hasBody(req)) return next()
   res.once('finish', () => {
     if (req.complete) return
     const { socket } = req
@@ -66,6 +67,7 @@ export const boundUnreadBody: RequestHandler = (req, res, next) => {
  * knows no difference between the two.
  */
 export const boundSlowBody: RequestHandler = (req, res, next) => {
+  if (!hasBody(req)) return next()
   const timer = setTimeout(() => {
     if (req.complete || res.locals.isWatched || res.headersSent) return
     next(new AppError('request_timeout', { headers: { connection: 'close' } }))
@@ -73,6 +75,11 @@ export const boundSlowBody: RequestHandler = (req, res, next) => {
   req.once('end', () => clearTimeout(timer))
   req.once('close', () => clearTimeout(timer))
   next()
+}
+
+/** Whether its headers announce one. @see RFC 9112, 6.3 */
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 /** Answers what Node's parser refuses, which no middleware ever sees. */

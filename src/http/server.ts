@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import express, { type Express, type Request, type Response } from 'express'
 import type { ProblemCode } from '../errors.js'
 import { problemJson } from './problem.js'
 import { answerBrokenRequest } from './request.js'
@@ -16,9 +17,23 @@ const BROKEN: Record<string, [status: string, code: ProblemCode]> = {
   HPE_INVALID_EOF_STATE: ['400 Bad Request', 'upload_incomplete'],
 }
 
-/** The HTTP server around an app: its time limits, and problem+json for what Node refuses before any app sees it. */
-export function createHttpServer(app: RequestListener, publicUrl: string): Server {
+/**
+ * The HTTP server around an app: its time limits, and problem+json for what Node refuses before any app sees it. `serve`
+ * puts another app in the place of the first.
+ */
+export function createHttpServer(first: Express, publicUrl: string): { server: Server; serve: (app: Express) => void } {
+  const { IncomingMessage, ServerResponse } = classesOfExpress()
+  let app = first
+  function serve(next: Express): void {
+    next.request = Object.assign(IncomingMessage.prototype as Request, { app: next })
+    next.response = Object.assign(ServerResponse.prototype as Response, { app: next })
+    app = next
+  }
+
+  serve(first)
   const server = createServer({
+    IncomingMessage,
+    ServerResponse,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: 0, // an upload takes as long as it takes: see boundSlowBody, and upload.ts
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -30,9 +45,8 @@ export function createHttpServer(app: RequestListener, publicUrl: string): Serve
   const answers = new WeakMap<Socket, ServerResponse>()
   const note = (req: IncomingMessage, res: ServerResponse) => void answers.set(req.socket, res)
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, note)
-  server.on('request', app)
   // The app itself says 100 Continue, once it wants the body: a refused upload is not sent at all.
-  server.on('checkContinue', app)
+  for (const event of ['request', 'checkContinue']) server.on(event, (req, res) => app(req, res))
   server.on('checkExpectation', (_req, res) => {
     const body = problemJson(publicUrl, 'expectation_failed')
     // Closed, because no middleware bounds what would still be read of this request's body.
@@ -47,5 +61,17 @@ export function createHttpServer(app: RequestListener, publicUrl: string): Serve
     if (answer?.headersSent && !answer.writableFinished) return void socket.destroy()
     answerBrokenRequest(socket, status, problemJson(publicUrl, code))
   })
-  return server
+  return { server, serve }
+}
+
+/**
+ * What Express makes of each request and answer by changing its prototype, as classes. An object that has had its prototype
+ * from the beginning is half as dear to use.
+ */
+function classesOfExpress() {
+  class ExpressRequest extends IncomingMessage {}
+  class ExpressResponse<T extends IncomingMessage> extends ServerResponse<T> {}
+  Object.setPrototypeOf(ExpressRequest.prototype, express.request)
+  Object.setPrototypeOf(ExpressResponse.prototype, express.response)
+  return { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { createBatch, numbered } from '../db/batch.js'
 import { newId } from '../db/ids.js'
 import { type Database, Prisma, type Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
@@ -127,6 +128,11 @@ const FIELDS = {
 
 /** The imports as partners make and read them; what happens to them afterwards is in submission-store.ts. */
 export function createImportStore(prisma: Database) {
+  const findOne = createBatch(
+    ({ id, portalId, partnerId }: Owner & { id: string }) => `${id} ${portalId} ${partnerId}`,
+    (asks) => findEach(prisma, asks),
+  )
+
   return {
     /**
      * Makes an import with its files, one part, its findings and, by `andThen`, its job, all or nothing. It waits from
@@ -265,20 +271,9 @@ export function createImportStore(prisma: Database) {
       return { ...made, request: row.request as ImportRequest }
     },
 
-    /** In one statement: it is what partners ask for most. */
-    async find({ portalId, partnerId }: Owner, id: string): Promise<Import | undefined> {
-      const [row] = await prisma.$queryRaw<Row[]>`
-        SELECT /* often */ i."id", i."portalId", i."partnerId", i."name", i."state", i."reason", i."problem", i."findingErrors", i."findingWarnings",
-          i."findingCodes", i."splitState", i."partCount", i."correctionOf", i."objectTypes", i."possibleDuplicateOf", i."createdAt", i."updatedAt",
-          (SELECT coalesce(jsonb_agg(jsonb_build_object('name', f."name", 'format', f."format", 'bytes', f."bytes", 'sha256', f."sha256",
-              'sentBytes', f."sentBytes", 'sentSha256', f."sentSha256", 'rows', f."rows", 'storeKey', f."storeKey") ORDER BY f."position"), '[]')
-            FROM "ImportFile" f WHERE f."importId" = i."id") AS files,
-          (SELECT coalesce(jsonb_agg(jsonb_build_object('id', part."id", 'hubspotImportId', part."hubspotImportId", 'state', part."state",
-              'counters', part."counters") ORDER BY one."partNumber", part."position"), '[]')
-            FROM "Import" one JOIN "ImportPart" part ON part."importId" = one."id"
-            WHERE one."id" = i."id" OR (i."partCount" IS NOT NULL AND one."wholeId" = i."id")) AS parts
-        FROM "Import" i WHERE i."id" = ${id} AND i."portalId" = ${portalId} AND i."partnerId" = ${partnerId} AND i."wholeId" IS NULL`
-      return row && toImport(row)
+    /** One of a partner's own. */
+    async find(owner: Owner, id: string): Promise<Import | undefined> {
+      return findOne({ ...owner, id })
     },
 
     /** By HubSpot's id of it, or of one of its parts. */
@@ -308,6 +303,24 @@ export function createImportStore(prisma: Database) {
       return { imports: imports.slice(0, limit), hasMore: imports.length > limit }
     },
   }
+}
+
+/** What partners ask for most: an import each, or nothing where it is not the owner's. */
+async function findEach(prisma: Database, asks: (Owner & { id: string })[]): Promise<(Import | undefined)[]> {
+  const rows = await prisma.queryOften<Row & { n: number }>(Prisma.sql`
+    SELECT asked."n", i."id", i."portalId", i."partnerId", i."name", i."state", i."reason", i."problem", i."findingErrors", i."findingWarnings",
+      i."findingCodes", i."splitState", i."partCount", i."correctionOf", i."objectTypes", i."possibleDuplicateOf", i."createdAt", i."updatedAt",
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('name', f."name", 'format', f."format", 'bytes', f."bytes", 'sha256', f."sha256",
+          'sentBytes', f."sentBytes", 'sentSha256', f."sentSha256", 'rows', f."rows", 'storeKey', f."storeKey") ORDER BY f."position"), '[]')
+        FROM "ImportFile" f WHERE f."importId" = i."id") AS files,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('id', part."id", 'hubspotImportId', part."hubspotImportId", 'state', part."state",
+          'counters', part."counters") ORDER BY one."partNumber", part."position"), '[]')
+        FROM "Import" one JOIN "ImportPart" part ON part."importId" = one."id"
+        WHERE one."id" = i."id" OR (i."partCount" IS NOT NULL AND one."wholeId" = i."id")) AS parts
+    FROM jsonb_to_recordset(${numbered(asks)}::jsonb) AS asked("n" int, "id" text, "portalId" text, "partnerId" text)
+    JOIN "Import" i ON i."id" = asked."id" AND i."portalId" = asked."portalId" AND i."partnerId" = asked."partnerId" AND i."wholeId" IS NULL`)
+  const found = new Map(rows.map(({ n, ...row }) => [n, toImport(row)]))
+  return asks.map((_, n) => found.get(n))
 }
 
 /** Imports as they are told of, newest first: the parts of one that was split are those of its pieces. */
@@ -350,20 +363,26 @@ export async function recordEvent(
 
 type Row = Prisma.ImportGetPayload<{ select: typeof FIELDS }>
 
+/** What a newer version wrote is not an error. */
+const KnownState = ImportState.catch('needs_review')
+const KnownReason = HeldReason.nullable().catch(null)
+const KnownProblem = Problem.nullable().catch(null)
+const KnownCounters = Counters.catch({})
+
 function toImport({ findingErrors, findingWarnings, findingCodes, splitState, ...row }: Row): Import {
   return {
     ...row,
-    state: ImportState.catch('needs_review').parse(splitState ?? row.state),
-    reason: HeldReason.nullable().catch(null).parse(row.reason),
-    problem: Problem.nullable().catch(null).parse(row.problem),
+    state: KnownState.parse(splitState ?? row.state),
+    reason: KnownReason.parse(row.reason),
+    problem: KnownProblem.parse(row.problem),
     files: row.files.map(({ bytes, sentBytes, sentSha256, ...file }) => ({
       ...file,
       bytes: Number(bytes),
       sent: sentBytes === null || sentSha256 === null ? null : { bytes: Number(sentBytes), sha256: sentSha256 },
     })),
-    parts: row.parts.map((part) => ({ ...part, counters: Counters.catch({}).parse(part.counters) })),
+    parts: row.parts.map((part) => ({ ...part, counters: KnownCounters.parse(part.counters) })),
     findings: { errors: findingErrors, warnings: findingWarnings },
-    findingCodes: Counters.catch({}).parse(findingCodes),
+    findingCodes: KnownCounters.parse(findingCodes),
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { newId } from '../db/ids.js'
 import { type Secret, secret } from '../secret.js'
@@ -28,7 +28,7 @@ export function createKey(isTest = false): NewKey {
     text: secret(text),
     keyId,
     isTest,
-    secretHash: hash(random),
+    secretHash: hashOf(random),
     prefix: head.slice(0, kind.length + 8),
     lastFour: text.slice(-4),
   }
@@ -38,17 +38,21 @@ export function createKey(isTest = false): NewKey {
 export function parseKey(text: string): ParsedKey | undefined {
   const [, kind, id, random, crc] = FORMAT.exec(text) ?? []
   if (id === undefined || random === undefined || crc !== checksum(`imp_${kind}_${id}_${random}`)) return undefined
-  return { keyId: `key_${id}`, isTest: kind === 'test', secretHash: hash(random) }
+  return { keyId: `key_${id}`, isTest: kind === 'test', secretHash: hashOf(random) }
 }
 
-function hash(random: string): Buffer<ArrayBuffer> {
-  return createHash('sha256').update(random).digest()
+function hashOf(random: string): Buffer<ArrayBuffer> {
+  return hash('sha256', random, 'buffer') as Buffer<ArrayBuffer>
 }
 
 function checksum(text: string): string {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(crc32(text))
-  return base62(bytes, CRC_LENGTH)
+  let number = crc32(text)
+  let digits = ''
+  while (digits.length < CRC_LENGTH) {
+    digits = ALPHABET.charAt(number % ALPHABET.length) + digits
+    number = Math.floor(number / ALPHABET.length)
+  }
+  return digits
 }
 
 function base62(bytes: Buffer, length: number): string {

@@ -1,7 +1,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import { BlockList, isIP, isIPv6 } from 'node:net'
+import { createBatch, numbered } from '../db/batch.js'
 import { newId } from '../db/ids.js'
-import type { Database } from '../db/prisma.js'
+import { type Database, Prisma } from '../db/prisma.js'
 import { recordAudit } from '../portals/audit-store.js'
 import { createKey, type ParsedKey } from './api-key.js'
 
@@ -40,6 +41,11 @@ export type PartnerStore = ReturnType<typeof createPartnerStore>
 
 /** Partners, hashes of their keys, and the portals linked to them. */
 export function createPartnerStore(prisma: Database) {
+  const findKey = createBatch(
+    ({ keyId, isTest, portalId }: AskedKey) => `${keyId} ${isTest} ${portalId}`,
+    (asks) => findKeys(prisma, asks),
+  )
+
   return {
     /**
      * Checks a key, and in the same query whether its partner may use the portal. Undefined for a key that does not
@@ -50,35 +56,9 @@ export function createPartnerStore(prisma: Database) {
       address: string,
       portalId?: string,
     ): Promise<Caller | Refusal | undefined> {
-      const [row] = await prisma.$queryRaw<
-        {
-          partnerId: string
-          partnerName: string
-          partnerStatus: string
-          secretHash: Uint8Array
-          cidrs: string[]
-          isRevoked: boolean
-          isExpired: boolean
-          isStale: boolean
-          portalId: string | null
-          portalStatus: string | null
-          isPaused: boolean
-          bytesToday: number
-        }[]
-      >`
-        SELECT /* often */ k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
-               k."revokedAt" IS NOT NULL AS "isRevoked",
-               coalesce(k."expiresAt" <= now(), false) AS "isExpired",
-               coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
-               p."id" AS "portalId", p."status" AS "portalStatus", g."pausedAt" IS NOT NULL AS "isPaused",
-               coalesce((SELECT d."bytes" FROM "KeyDay" d WHERE d."keyId" = k."id" AND d."day" = (now() AT TIME ZONE 'UTC')::date), 0)::float8 AS "bytesToday"
-        FROM "ApiKey" k
-        JOIN "Partner" a ON a."id" = k."partnerId"
-        LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."portalId" = ${portalId ?? ''} AND g."endedAt" IS NULL
-        LEFT JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected' AND p."isTest" = k."isTest"
-        WHERE k."id" = ${keyId} AND k."isTest" = ${isTest}`
+      const row = await findKey({ keyId, isTest, portalId: portalId ?? '' })
       // Compared in any case: an unknown id must not answer faster than a wrong secret.
-      const matches = timingSafeEqual(row ? Buffer.from(row.secretHash) : NO_HASH, secretHash)
+      const matches = timingSafeEqual(row?.secretHash ?? NO_HASH, secretHash)
       if (!row || !matches) return undefined
       if (row.isRevoked || row.partnerStatus !== 'active') return 'revoked'
       if (row.isExpired) return 'expired'
@@ -233,6 +213,39 @@ export function createPartnerStore(prisma: Database) {
       }))
     },
   }
+}
+
+type AskedKey = { keyId: string; isTest: boolean; portalId: string }
+type KeyRow = {
+  partnerId: string
+  partnerName: string
+  partnerStatus: string
+  secretHash: Buffer
+  cidrs: string[]
+  isRevoked: boolean
+  isExpired: boolean
+  isStale: boolean
+  portalId: string | null
+  portalStatus: string | null
+  isPaused: boolean
+  bytesToday: number
+}
+
+async function findKeys(prisma: Database, asks: AskedKey[]): Promise<(KeyRow | undefined)[]> {
+  const rows = await prisma.queryOften<KeyRow & { n: number }>(Prisma.sql`
+    SELECT asked."n", k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
+           k."revokedAt" IS NOT NULL AS "isRevoked",
+           coalesce(k."expiresAt" <= now(), false) AS "isExpired",
+           coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
+           p."id" AS "portalId", p."status" AS "portalStatus", g."pausedAt" IS NOT NULL AS "isPaused",
+           coalesce((SELECT d."bytes" FROM "KeyDay" d WHERE d."keyId" = k."id" AND d."day" = (now() AT TIME ZONE 'UTC')::date), 0)::float8 AS "bytesToday"
+    FROM jsonb_to_recordset(${numbered(asks)}::jsonb) AS asked("n" int, "keyId" text, "isTest" boolean, "portalId" text)
+    JOIN "ApiKey" k ON k."id" = asked."keyId" AND k."isTest" = asked."isTest"
+    JOIN "Partner" a ON a."id" = k."partnerId"
+    LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."portalId" = asked."portalId" AND g."endedAt" IS NULL
+    LEFT JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected' AND p."isTest" = k."isTest"`)
+  const found = new Map(rows.map(({ n, ...row }) => [n, row]))
+  return asks.map((_, n) => found.get(n))
 }
 
 /** Whether a text is an address range such as 192.0.2.0/24, or a single address. */

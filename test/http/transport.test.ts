@@ -188,7 +188,7 @@ describe('D2.44: a request that comes too slowly is answered 408, leaves no file
 
 /** The app behind a server that waits for a moment only; its address. */
 async function impatient(): Promise<string> {
-  const server = createHttpServer(createApp(app.deps), app.url)
+  const { server } = createHttpServer(createApp(app.deps), app.url)
   server.headersTimeout = 500
   server.requestTimeout = 500
   const port = await freePort()

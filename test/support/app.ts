@@ -51,7 +51,7 @@ export async function startApp({ env = {}, install = true, work = true }: Option
   const logged: string[] = []
   const deps = await createDeps(config, database.url, createLog('trace', { write: (line) => void logged.push(line) }))
   await deps.queue.start(JOB_KINDS)
-  const http = createHttpServer(createApp(deps), config.publicUrl)
+  const { server: http } = createHttpServer(createApp(deps), config.publicUrl)
   const handedOut = recordHandedOut(http)
   const brokenPromises = watchContract(http)
   await once(http.listen(new URL(url).port), 'listening')
