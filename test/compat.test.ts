@@ -172,6 +172,29 @@ describe('HubSpot’s own calls', () => {
     expect(await app.storedFiles()).toHaveLength(2)
   })
 
+  it('are the same import however often they are sent, as long as each comes within two minutes of one that was not answered', async () => {
+    const app = await testApp({ work: false })
+    const sendAndLeave = async () => {
+      const gone = new AbortController()
+      const unanswered = create(app, '/crm/v3/imports', formOf(contactsCsv(2)), gone.signal).catch(() => undefined)
+      // Put down anew by this call: younger than what was made older below.
+      await until(
+        () => app.query(`SELECT 1 FROM "AwaitedAnswer" WHERE "createdAt" > now() - interval '1 minute'`),
+        (rows) => rows.length === 1,
+      )
+      gone.abort()
+      await unanswered
+    }
+    const twoMinutesPass = () => app.query(`UPDATE "AwaitedAnswer" SET "createdAt" = "createdAt" - interval '120 seconds'`)
+
+    for (let call = 0; call < 4; call++) {
+      await sendAndLeave()
+      await twoMinutesPass()
+    }
+
+    expect(await app.query('SELECT 1 FROM "Import"')).toHaveLength(1)
+  })
+
   it.each(['/hubspot/x/crm/v3/imports', `/hubspot/${PORTAL}/crm/imports/latest`, `/hubspot/${PORTAL}/crm/v3/contacts`])(
     'are at no other address: %s',
     async (path) => {

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
 
-/** For so long after a call that was not answered the same call is the same import. */
+/** For so long after the latest call that was not answered the same call is the same import: two minutes, and the one that a call may wait. */
 const SAME_SECONDS = 180
 
 type Call = { portalId: string; partnerId: string; fingerprint: Buffer<ArrayBuffer> }
@@ -26,6 +26,11 @@ export function createAwaitedAnswerStore(prisma: Database) {
         SELECT "importId" FROM "AwaitedAnswer"
         WHERE "portalId" = ${portalId} AND "partnerId" = ${partnerId} AND "fingerprint" = ${fingerprint}`
       throw new AppError('create_twin', { context: { importId: first?.importId } })
+    },
+
+    /** Its maker waits again, or has been sent away without an answer: from now on he has as long as in the beginning. */
+    async prolong(importId: string): Promise<void> {
+      await prisma.$executeRaw`UPDATE "AwaitedAnswer" SET "createdAt" = now() WHERE "importId" = ${importId}`
     },
 
     /** Its maker has the answer: the same call from now on is another import. */

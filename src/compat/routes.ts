@@ -83,10 +83,14 @@ export function compatRoutes(deps: Deps): Router {
     const owner = ownerOf(req, res)
     const made = await accept(owner, res)
     // A client that has gone will ask again: the same call is the same import as long as nobody has been answered.
+    const prolong = () =>
+      deps.awaitedAnswers.prolong(made.id).catch((err: unknown) => deps.log.warn({ err }, 'a call was not kept'))
+    res.once('close', () => res.writableFinished || void prolong())
     const now = await untilAnswered(deps, owner, made, WAIT_SECONDS)
     if (res.closed) return
     const there = known(now)
     if (!there && now.state !== 'failed') {
+      await prolong()
       res.set('x-should-retry', 'false')
       throw new AppError('submission_delayed', {
         detail: `HubSpot has not answered yet. The import is accepted as ${made.id} and goes on by itself: do not send it again.`,
@@ -159,6 +163,7 @@ export function compatRoutes(deps: Deps): Router {
       if (!(error instanceof AppError && error.code === 'create_twin')) throw error
       const first = await deps.imports.find(owner, String(error.options.context?.importId))
       if (!first) throw error
+      await deps.awaitedAnswers.prolong(first.id)
       return first
     }
   }
