@@ -167,10 +167,13 @@ describe('an API key', () => {
     }
   })
 
-  it('D6.119: of another environment is refused, even with a right checksum', async () => {
-    const head = app.key.slice(0, -6).replace('imp_live_', 'imp_test_')
+  it('D6.119: of another environment is refused, even with a right checksum, and that is audited', async () => {
+    const key = await app.createKey('Partner of two environments')
+    const head = key.slice(0, -6).replace('imp_live_', 'imp_test_')
 
     expectProblem(await call(app, '/v1/me', withKey(head + checksum(head))), 401, 'key_invalid')
+    const mine = (await audit(app)).filter((row) => (row as { keyId: string }).keyId === keyIdOf(key))
+    expect(mine).toMatchObject([{ action: 'key_refused', detail: { reason: 'environment' } }])
   })
 
   it('D6.120: in a query is refused, though a good one is in the header', async () => {

@@ -19,7 +19,7 @@ export type Caller = {
 }
 
 /** Why a key that exists is refused. */
-export type Refusal = 'revoked' | 'expired' | 'address'
+export type Refusal = 'revoked' | 'expired' | 'address' | 'environment'
 
 export type KeySummary = {
   id: string
@@ -42,7 +42,7 @@ export type PartnerStore = ReturnType<typeof createPartnerStore>
 /** Partners, hashes of their keys, and the portals linked to them. */
 export function createPartnerStore(prisma: Database) {
   const findKey = createBatch(
-    ({ keyId, isTest, portalId }: AskedKey) => `${keyId} ${isTest} ${portalId}`,
+    ({ keyId, portalId }: AskedKey) => `${keyId} ${portalId}`,
     (asks) => findKeys(prisma, asks),
   )
 
@@ -56,10 +56,11 @@ export function createPartnerStore(prisma: Database) {
       address: string,
       portalId?: string,
     ): Promise<Caller | Refusal | undefined> {
-      const row = await findKey({ keyId, isTest, portalId: portalId ?? '' })
+      const row = await findKey({ keyId, portalId: portalId ?? '' })
       // Compared in any case: an unknown id must not answer faster than a wrong secret.
       const matches = timingSafeEqual(row?.secretHash ?? NO_HASH, secretHash)
       if (!row || !matches) return undefined
+      if (row.isTest !== isTest) return 'environment'
       if (row.isRevoked || row.partnerStatus !== 'active') return 'revoked'
       if (row.isExpired) return 'expired'
       if (!isAllowed(address, row.cidrs)) return 'address'
@@ -215,12 +216,13 @@ export function createPartnerStore(prisma: Database) {
   }
 }
 
-type AskedKey = { keyId: string; isTest: boolean; portalId: string }
+type AskedKey = { keyId: string; portalId: string }
 type KeyRow = {
   partnerId: string
   partnerName: string
   partnerStatus: string
   secretHash: Buffer
+  isTest: boolean
   cidrs: string[]
   isRevoked: boolean
   isExpired: boolean
@@ -233,14 +235,14 @@ type KeyRow = {
 
 async function findKeys(prisma: Database, asks: AskedKey[]): Promise<(KeyRow | undefined)[]> {
   const rows = await prisma.queryOften<KeyRow & { n: number }>(Prisma.sql`
-    SELECT asked."n", k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."cidrs",
+    SELECT asked."n", k."partnerId", a."name" AS "partnerName", a."status" AS "partnerStatus", k."secretHash", k."isTest", k."cidrs",
            k."revokedAt" IS NOT NULL AS "isRevoked",
            coalesce(k."expiresAt" <= now(), false) AS "isExpired",
            coalesce(k."lastUsedAt" < now() - ${LAST_USED_SECONDS} * interval '1 second', true) AS "isStale",
            p."id" AS "portalId", p."status" AS "portalStatus", g."pausedAt" IS NOT NULL AS "isPaused",
            coalesce((SELECT d."bytes" FROM "KeyDay" d WHERE d."keyId" = k."id" AND d."day" = (now() AT TIME ZONE 'UTC')::date), 0)::float8 AS "bytesToday"
-    FROM jsonb_to_recordset(${numbered(asks)}::jsonb) AS asked("n" int, "keyId" text, "isTest" boolean, "portalId" text)
-    JOIN "ApiKey" k ON k."id" = asked."keyId" AND k."isTest" = asked."isTest"
+    FROM jsonb_to_recordset(${numbered(asks)}::jsonb) AS asked("n" int, "keyId" text, "portalId" text)
+    JOIN "ApiKey" k ON k."id" = asked."keyId"
     JOIN "Partner" a ON a."id" = k."partnerId"
     LEFT JOIN "Grant" g ON g."partnerId" = k."partnerId" AND g."portalId" = asked."portalId" AND g."endedAt" IS NULL
     LEFT JOIN "Portal" p ON p."id" = g."portalId" AND p."status" <> 'disconnected' AND p."isTest" = k."isTest"`)
