@@ -53,6 +53,8 @@ import { createSeats, untilAnswered, watch } from './watch.js'
 /** Of one process. */
 const MAX_STREAMS = 500
 const STREAM_RETRY_SECONDS = 5
+/** How soon to look at an import again that was just sent. */
+const [MIN_RETRY_SECONDS, MAX_RETRY_SECONDS] = [2, 60]
 
 type Deps = {
   config: Pick<Config, 'maxUploadBytes' | 'publicUrl' | 'bytesPerDay'>
@@ -135,7 +137,7 @@ export function importRoutes(deps: Deps): Router {
     if (rise) res.set('preference-applied', `wait=${seconds}`)
     const now = rise ? await untilAnswered(deps, { portalId, partnerId }, made, seconds).finally(rise) : made
     const shown = await view(now)
-    res.location(shown.links.self)
+    res.location(shown.links.self).set('retry-after', String(secondsUntilNews(shown)))
     return shown
   }
 
@@ -258,6 +260,7 @@ export function importRoutes(deps: Deps): Router {
       const { id, findingCodes: codes } = await findOwn({ portalId, partnerId: callerOf(res).partnerId }, importId)
       if (query.format === 'csv') return sendErrorCsv(await deps.imports.read(id), res)
       const { errors, next } = await deps.rowErrors.list(id, query)
+      if (next) res.links({ next: nextPage(deps.config.publicUrl, res.req.originalUrl, next) })
       return { results: errors, codes, ...(next ? { paging: { next: { after: next } } } : {}) }
     }),
   )
@@ -265,6 +268,12 @@ export function importRoutes(deps: Deps): Router {
   router.all([cancelImport.path, correctImport.path], onlyMethods('POST'))
   router.all([findImport.path, listImportErrors.path, watchImport.path], onlyMethods('GET', 'HEAD'))
   return router
+}
+
+/** When it is worth looking again: once it is its turn. */
+function secondsUntilNews({ queue }: ImportView): number {
+  const start = queue?.estimatedStartAt.getTime() ?? 0
+  return Math.min(MAX_RETRY_SECONDS, Math.max(MIN_RETRY_SECONDS, Math.ceil((start - Date.now()) / 1_000)))
 }
 
 /** The address of the page after an import. @see RFC 8288 */
