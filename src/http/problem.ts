@@ -54,8 +54,10 @@ export function problemHandler({ log, publicUrl, sendErrorPage, isOutage }: Deps
     if (status === 401 && code !== 'signature_invalid') res.set('www-authenticate', 'Bearer realm="Importal"')
     res.status(status).set('cache-control', 'no-store')
     const { detail, errors } = options
-    if (/^\/hubspot\/[^/]+\/crm\//i.test(req.path))
-      return sendAsHubSpot(res, { code, status, message: detail ?? title, errors: errors ?? [], requestId })
+    if (isHubSpotPath(req.path)) {
+      const told = toHubSpotError({ code, detail, errors, requestId })
+      return void res.status(hubSpotStatus(status)).json(told)
+    }
     if (isForBrowser(req)) {
       sendErrorPage(req, res, { status, detail, errors: errors ?? [], code, requestId })
       return
@@ -64,7 +66,15 @@ export function problemHandler({ log, publicUrl, sendErrorPage, isOutage }: Deps
   }
 }
 
-type Refusal = { code: ProblemCode; status: number; message: string; errors: FieldError[]; requestId: string }
+/** Whether HubSpot's own clients ask here, who know no problem+json. */
+export function isHubSpotPath(path: string): boolean {
+  return /^\/hubspot\/[^/]+\/crm\//i.test(path)
+}
+
+/** HubSpot calls what is wrong with a request a 400. */
+function hubSpotStatus(status: number): number {
+  return status === 422 || status === 415 || status === 413 ? 400 : status
+}
 
 const CATEGORIES: Record<number, string> = {
   401: 'INVALID_AUTHENTICATION',
@@ -74,24 +84,23 @@ const CATEGORIES: Record<number, string> = {
   429: 'RATE_LIMITS',
 }
 
-/** A problem as HubSpot's own API tells one: for its clients. */
-function sendAsHubSpot(res: Response, { code, status, message, errors, requestId }: Refusal): void {
-  // HubSpot calls what is wrong with a request a 400.
-  const told = status === 422 || status === 415 || status === 413 ? 400 : status
-  const category = CATEGORIES[told] ?? (told < 500 ? 'VALIDATION_ERROR' : 'INTERNAL_ERROR')
-  res.status(told).json({
+/** A problem as HubSpot's own API tells one. */
+export function toHubSpotError({ code, detail, errors = [], requestId }: More & { code: ProblemCode }) {
+  const { status, title } = PROBLEMS[code]
+  const told = hubSpotStatus(status)
+  return {
     status: 'error',
-    message,
+    message: detail ?? title,
     correlationId: requestId,
-    category,
+    category: CATEGORIES[told] ?? (told < 500 ? 'VALIDATION_ERROR' : 'INTERNAL_ERROR'),
     subCategory: `Importal.${code}`,
-    errors: errors.map(({ detail, pointer, file, column }) => ({
-      message: detail,
+    errors: errors.map(({ detail: message, pointer, file, column }) => ({
+      message,
       context: Object.fromEntries(
         Object.entries({ pointer, file, column }).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value]]])),
       ),
     })),
-  })
+  }
 }
 
 type More = { detail?: string | undefined; errors?: FieldError[] | undefined; requestId?: string }

@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { Socket } from 'node:net'
 import type { Request, RequestHandler, Response } from 'express'
 import { AppError } from '../errors.js'
 import { type Log, redact } from '../log.js'
@@ -80,12 +79,4 @@ export const boundSlowBody: RequestHandler = (req, res, next) => {
 /** Whether its headers announce one. @see RFC 9112, 6.3 */
 function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
-}
-
-/** Answers what Node's parser refuses, which no middleware ever sees. */
-export function answerBrokenRequest(socket: Socket, status: string, body: string): void {
-  if (!socket.writable) return void socket.destroy()
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  )
 }

@@ -1,15 +1,21 @@
+import { randomUUID } from 'node:crypto'
 import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import express, { type Express, type Request, type Response } from 'express'
 import type { ProblemCode } from '../errors.js'
-import { problemJson } from './problem.js'
-import { answerBrokenRequest } from './request.js'
+import { isHubSpotPath, problemJson, toHubSpotError } from './problem.js'
 
 const HEADERS_TIMEOUT_MS = 15_000
 /** Longer than a large file is looked at once it is there. */
 const SILENCE_MS = 10 * 60_000
 /** Longer than a load balancer keeps its side idle, so that it never reuses a socket we are closing. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
+
+const SMALL_BODY = /^application\/(x-www-form-urlencoded|json|[^;]*\+json)\b/i
+/** Of a broken request the first line is looked for within so many bytes. */
+const MAX_LINE = 1024
+
+type Refusal = { type: string; body: string; requestId: string }
 
 const BROKEN: Record<string, [status: string, code: ProblemCode]> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'headers_too_large'],
@@ -45,23 +51,41 @@ export function createHttpServer(first: Express, publicUrl: string): { server: S
   const answers = new WeakMap<Socket, ServerResponse>()
   const note = (req: IncomingMessage, res: ServerResponse) => void answers.set(req.socket, res)
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, note)
-  // The app itself says 100 Continue, once it wants the body: a refused upload is not sent at all.
-  for (const event of ['request', 'checkContinue']) server.on(event, (req, res) => app(req, res))
-  server.on('checkExpectation', (_req, res) => {
-    const body = problemJson(publicUrl, 'expectation_failed')
+  server.on('request', (req, res) => app(req, res))
+  server.on('checkContinue', (req, res) => {
+    // To who sends files the app says it itself, once it wants them: a refused upload is not sent at all.
+    if (SMALL_BODY.test(req.headers['content-type'] ?? '')) res.writeContinue()
+    app(req, res)
+  })
+  server.on('checkExpectation', (req, res) => {
+    const { type, body, requestId } = refusal(publicUrl, 'expectation_failed', req.url)
     // Closed, because no middleware bounds what would still be read of this request's body.
-    const headers = { 'content-type': 'application/problem+json', 'content-length': Buffer.byteLength(body), connection: 'close' }
+    const headers = {
+      'content-type': type,
+      'content-length': Buffer.byteLength(body),
+      'x-request-id': requestId,
+      connection: 'close',
+    }
     res.writeHead(417, headers).end(body)
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) => {
     const [status, code] = BROKEN[error.code ?? ''] ?? ['400 Bad Request', 'request_malformed']
     if (error.code === 'ECONNRESET') return void socket.destroy()
     // Into an answer that is under way nothing can be said; the ones before it are over.
     const answer = answers.get(socket)
     if (answer?.headersSent && !answer.writableFinished) return void socket.destroy()
-    answerBrokenRequest(socket, status, problemJson(publicUrl, code))
+    const [, path] = /^[A-Z]+ (\S+)/.exec(error.rawPacket?.toString('latin1', 0, MAX_LINE) ?? '') ?? []
+    answerBrokenRequest(socket, status, refusal(publicUrl, code, path))
   })
   return { server, serve }
+}
+
+/** What is answered to a request that no app ever sees, in the form of whoever's path it asked for. */
+function refusal(publicUrl: string, code: ProblemCode, path = ''): Refusal {
+  const requestId = randomUUID()
+  if (isHubSpotPath(path))
+    return { type: 'application/json', body: JSON.stringify(toHubSpotError({ code, requestId })), requestId }
+  return { type: 'application/problem+json', body: problemJson(publicUrl, code, { requestId }), requestId }
 }
 
 /**
@@ -74,4 +98,11 @@ function classesOfExpress() {
   Object.setPrototypeOf(ExpressRequest.prototype, express.request)
   Object.setPrototypeOf(ExpressResponse.prototype, express.response)
   return { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse }
+}
+
+function answerBrokenRequest(socket: Socket, status: string, { type, body, requestId }: Refusal): void {
+  if (!socket.writable) return void socket.destroy()
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
+  )
 }
