@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import { CLIENT_USAGE, type ClientOptions, isClientCommand, runClientCommand } from './client/commands.js'
 import { describeProblems, parseConfig, parseScopes, readEnvironment } from './config.js'
