@@ -31,6 +31,7 @@ describe('HubSpot’s SDK, unmodified,', () => {
     )
     const page = await coreApi.getPage(undefined, undefined, 10)
     const { results } = await publicImportsApi.getErrors(made.id as unknown as number, undefined, 10, true)
+    const { results: withRows } = await publicImportsApi.getErrors(made.id as unknown as number, undefined, 10, true, true)
 
     const [there] = app.hubspot.control.imports()
     expect(made.id).toBe(there?.id)
@@ -41,6 +42,10 @@ describe('HubSpot’s SDK, unmodified,', () => {
       ['INVALID_EMAIL', 5],
       ['INVALID_EMAIL', 6],
     ])
+    expect(results[0]?.sourceData.rowData).toEqual([])
+    // As they were sent, though HubSpot itself redacts what it finds wrong.
+    const sent = contactsCsv(3, 2).split('\n')
+    expect(withRows.map(({ sourceData }) => sourceData.rowData.join(','))).toEqual([sent[4], sent[5]])
   })
 
   it('gets answers of the same form from HubSpot itself', async () => {

@@ -36,12 +36,11 @@ function fileId({ hubspotImportId }: KnownImport, position: number): string {
   return `${hubspotImportId}${position}`
 }
 
-/** A row error as HubSpot's API tells of it; without the row's cells, whoever asks for them. */
+/** A row error as HubSpot's API tells of it, with the row's cells where they were asked for. */
 export function toHubSpotError(
   error: RowErrorView & { objectTypeId: string | null },
-  id: string,
   made: KnownImport,
-  isExplained: boolean,
+  { id, isExplained, rowData = [] }: { id: string; isExplained: boolean; rowData?: string[] | undefined },
 ) {
   const { objectTypeId, file } = error
   const position = Math.max(
@@ -59,7 +58,7 @@ export function toHubSpotError(
     sourceData: {
       fileId: Number(fileId(made, position)),
       lineNumber: error.line ?? 0,
-      rowData: [],
+      rowData,
       containsEncryptedProperties: false,
     },
   }

@@ -6,6 +6,7 @@ import { onlyMethods } from '../http/problem.js'
 import { uploadOf } from '../http/upload.js'
 import { acceptImport, parseImportRequest } from '../imports/accept.js'
 import { stopImport } from '../imports/cancel.js'
+import { readLines } from '../imports/corrections/error-csv.js'
 import type { Import, ImportStore } from '../imports/import-store.js'
 import type { ReceivedFile } from '../imports/preflight/table.js'
 import { receiveFiles } from '../imports/receive.js'
@@ -40,6 +41,7 @@ const Page = z.object({
   limit: z.coerce.number().int().min(1).max(100).catch(10),
   after: z.string().max(64).optional().catch(undefined),
   includeErrorMessage: z.string().optional().catch(undefined),
+  includeRowData: z.string().optional().catch(undefined),
 })
 
 /** /hubspot/:portalId/crm/…: HubSpot's own five calls of imports, with its answers, for its unmodified clients. */
@@ -123,15 +125,19 @@ export function compatRoutes(deps: Deps): Router {
   })
   router.get(at('/:importId/errors'), requirePartner(deps), async (req, res) => {
     const made = await find(req, res)
-    const { limit, after, includeErrorMessage } = Page.parse(req.query)
+    const { limit, after, includeErrorMessage, includeRowData } = Page.parse(req.query)
     const isExplained = includeErrorMessage === 'true'
     const { errors, next } = await deps.rowErrors.list(made.id, {
       limit,
       origin: 'hubspot',
       after: /^\d{1,18}$/.exec(after ?? '')?.[0],
     })
+    const rows = includeRowData === 'true' ? await readRows(made, errors) : undefined
     res.json({
-      results: errors.map((error, i) => toHubSpotError(error, `${after ?? '0'}${i}`, made, isExplained)),
+      results: errors.map((error, i) => {
+        const rowData = rows?.get(error.line ?? 0)
+        return toHubSpotError(error, made, { id: `${after ?? '0'}${i}`, isExplained, rowData })
+      }),
       ...(next ? { paging: { next: { after: next, link: '' } } } : {}),
     })
   })
@@ -139,6 +145,16 @@ export function compatRoutes(deps: Deps): Router {
   router.all(at('/:importId/cancel'), onlyMethods('POST'))
   router.all([...at('/:importId'), ...at('/:importId/errors')], onlyMethods('GET', 'HEAD'))
   return router
+
+  /** The rows of a page of errors, by line; none of a file that is not kept, or of several. */
+  async function readRows(made: KnownImport, errors: { line: number | null }[]): Promise<Map<number, string[]>> {
+    const lines = new Set(errors.flatMap(({ line }) => line ?? []))
+    if (lines.size === 0) return new Map()
+    return readLines(deps, made, lines).catch((error: unknown) => {
+      if (error instanceof AppError && error.code === 'corrections_impossible') return new Map()
+      throw error
+    })
+  }
 
   /** The import that a call makes, or that the same call has made before and nobody was told of. */
   async function accept(owner: { portalId: string; partnerId: string }, res: Response): Promise<Import> {

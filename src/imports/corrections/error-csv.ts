@@ -68,6 +68,21 @@ export async function* readFailedRows(deps: Deps, made: StoredImport): AsyncIter
   }
 }
 
+/** The cells of some lines of an import's one file, as they were sent; of lines that are not there, nothing. */
+export async function readLines(
+  deps: Pick<Deps, 'files'>,
+  made: Pick<StoredImport, 'files'>,
+  lines: ReadonlySet<number>,
+): Promise<Map<number, string[]>> {
+  const found = new Map<number, string[]>()
+  const last = Math.max(...lines)
+  for await (const batch of readFile(deps, fileOf(made))) {
+    for (const { line, cells } of batch) if (lines.has(line)) found.set(line, cells)
+    if ((batch.at(-1)?.line ?? 0) >= last) break
+  }
+  return found
+}
+
 /** The one file whose rows can be told. */
 export function fileOf({ files }: Pick<StoredImport, 'files'>): Kept {
   const refuse = (detail: string) => new AppError('corrections_impossible', { detail })
@@ -93,7 +108,7 @@ function describe(errors: LineError[], line: number): string[] {
   ]
 }
 
-function readFile({ files }: Deps, { storeKey, bytes, format }: Kept): AsyncIterable<FileRow[]> {
+function readFile({ files }: Pick<Deps, 'files'>, { storeKey, bytes, format }: Kept): AsyncIterable<FileRow[]> {
   return format === 'CSV'
     ? readText(files.read(storeKey))
     : readSheet({ size: bytes, read: (start, end) => files.readRange(storeKey, start, end) })
