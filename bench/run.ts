@@ -1,4 +1,5 @@
 import { runApi } from './api.js'
+import { runFlood } from './flood.js'
 import { runFoundation } from './foundation.js'
 import { runIntake } from './intake.js'
 import { runPages } from './pages.js'
@@ -13,6 +14,7 @@ const GROUPS: Record<string, () => Promise<void>> = {
   intake: runIntake,
   pages: runPages,
   api: runApi,
+  flood: runFlood,
 }
 
 const [group = ''] = process.argv.slice(2)
