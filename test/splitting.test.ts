@@ -49,9 +49,12 @@ describe('a file that is larger than the portal’s plan takes', () => {
     expect(listed.body.results.map(({ id }) => id)).toEqual([res.body.id])
   })
 
-  it('has no import of its own for a part, to its sender', async () => {
+  it('has no import of its own for a part, to its sender, and stands in the queue where its first part does', async () => {
     const app = await freeApp({ work: false })
+    await uploadFile(app, { file: contactsCsv(1) })
     const res = await uploadFile(app, { file })
+    const later = await uploadFile(app, { file: contactsCsv(2) })
+    expect([res.body.queue?.position, later.body.queue?.position]).toEqual([2, 4])
     const [part] = await app.query<{ id: string }>(`SELECT "id" FROM "Import" WHERE "wholeId" = $1`, [res.body.id])
 
     const found = await ask(app, `/v1/portals/${PORTAL}/imports/${part?.id}`)

@@ -114,7 +114,10 @@ export function createTurnStore(prisma: Database) {
       return rows.map((row) => row.portalId)
     },
 
-    /** The places of those of a portal's imports that wait for nothing but their turn, or for a time that will come. */
+    /**
+     * The places of those of a portal's imports that wait for nothing but their turn, or for a time that will come; one that
+     * was split stands where the first of its parts does.
+     */
     async findPlaces(portalId: string, importIds: string[]): Promise<Map<string, QueuePlace>> {
       const rows = await prisma.$queryRaw<(Pace & { id: string; position: number; readyInSeconds: number })[]>`
         WITH queue AS (
@@ -122,13 +125,14 @@ export function createTurnStore(prisma: Database) {
           WHERE i."portalId" = ${portalId} AND i."state" IN ('accepted', 'held') AND coalesce(i."reason" <> ALL(${UNTIMED}), true)
           GROUP BY 1
         ), sought AS (
-          SELECT i."id", i."nextAttemptAt", i."partnerId", t."lastAt", (
+          SELECT DISTINCT ON (coalesce(i."wholeId", i."id")) coalesce(i."wholeId", i."id") AS "id", i."nextAttemptAt", i."partnerId", t."lastAt", (
                    SELECT count(*)::int FROM "Import" b
                    WHERE b."portalId" = i."portalId" AND b."partnerId" = i."partnerId" AND b."state" IN ('accepted', 'held')
                      AND coalesce(b."reason" <> ALL(${UNTIMED}), true) AND (b."createdAt", b."id") <= (i."createdAt", i."id")) AS nth
           FROM "Import" i JOIN "Turn" t ON t."portalId" = i."portalId" AND t."partnerId" = i."partnerId"
-          WHERE i."portalId" = ${portalId} AND i."id" = ANY(${importIds}) AND i."state" IN ('accepted', 'held')
+          WHERE i."portalId" = ${portalId} AND (i."id" = ANY(${importIds}) OR i."wholeId" = ANY(${importIds})) AND i."state" IN ('accepted', 'held')
             AND coalesce(i."reason" <> ALL(${UNTIMED}), true)
+          ORDER BY coalesce(i."wholeId", i."id"), i."createdAt", i."id"
         ), pace AS (
           SELECT avg(extract(epoch FROM "finishedAt" - "startedAt"))::float8 AS "averageSeconds" FROM (
             SELECT "finishedAt", "startedAt" FROM "Import"
