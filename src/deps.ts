@@ -6,6 +6,7 @@ import { type Database, openDatabase } from './db/prisma.js'
 import { createSharedFolder } from './db/shared-folder.js'
 import { createFileStore, type FileStore } from './files/file-store.js'
 import { createLimiter } from './http/rate.js'
+import { createSeats } from './http/seats.js'
 import { createViews } from './http/views.js'
 import { apart } from './hubspot/apart.js'
 import { createHubSpot } from './hubspot/hubspot.js'
@@ -59,6 +60,9 @@ import { createSender } from './webhooks/send.js'
 /** Whoever guesses is let in less often than whoever knows. */
 const GUESSES_PER_REQUEST = 1 / 20
 
+/** Of one partner, in one process: uploads that come in, calls that wait for HubSpot, and streams of events. */
+const [UPLOADS_AT_ONCE, WAITING_AT_ONCE, STREAMS_AT_ONCE] = [200, 100, 100]
+
 /** A simulated HubSpot within the app remembers so many, of all test accounts together. */
 const SIMULATED_IMPORTS = 1_000
 
@@ -101,6 +105,11 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     limits: {
       byKey: createLimiter(config.requestsPerMinute),
       byAddress: createLimiter(Math.max(1, Math.floor(config.requestsPerMinute * GUESSES_PER_REQUEST))),
+    },
+    seats: {
+      uploads: createSeats(UPLOADS_AT_ONCE),
+      waiting: createSeats(WAITING_AT_ONCE),
+      streams: createSeats(STREAMS_AT_ONCE),
     },
     render: createViews(),
   }

@@ -24,12 +24,20 @@ function openUpload(app: TestApp): { answered: Promise<number>; destroy: () => v
 
 describe('D6.127: one partner', () => {
   it('may not have more uploads at once than a process bears; another one may', async () => {
-    const app = await testApp({ work: false })
+    const app = await testApp({ work: false, env: { BYTES_PER_DAY: String(10 ** 14) } })
     const other = await app.createKey('Other')
     const uploads = Array.from({ length: 210 }, () => openUpload(app))
 
     const status = await Promise.race(uploads.map(({ answered }) => answered))
     const refused = await uploadFile(app)
+    const form = new FormData()
+    form.append('importRequest', JSON.stringify(contactsRequest()))
+    // Whatever call they come by.
+    const asForHubSpot = await fetch(`${app.url}/hubspot/${PORTAL}/crm/v3/imports`, {
+      method: 'POST',
+      body: form,
+      headers: { authorization: `Bearer ${app.key}` },
+    })
     const elsewhere = await uploadFile(app, { key: other })
     for (const { destroy } of uploads) destroy()
 
@@ -39,6 +47,7 @@ describe('D6.127: one partner', () => {
       'too_many_uploads',
       '2',
     ])
+    expect(asForHubSpot.status).toBe(429)
     expect(elsewhere.status).toBe(202)
   })
 

@@ -200,18 +200,52 @@ describe('an API key', () => {
     ])
   })
 
-  it('D6.120: in a body is not looked for', async () => {
-    const form = new FormData()
-    form.append('importRequest', JSON.stringify(contactsRequest({ key: app.key })))
-    form.append('authorization', `Bearer ${app.key}`)
-    form.append('files', new Blob([contactsCsv(1)]), 'contacts.csv')
+  it.each([`/v1/portals/${PORTAL}/imports`, `/hubspot/${PORTAL}/crm/v3/imports`])(
+    'D6.120: in an importRequest sent to %s is refused, though a good one is in the header, and nothing is kept',
+    async (path) => {
+      const exposed = await app.createKey(`Partner that tells its key to ${path}`)
+      const form = new FormData()
+      form.append('importRequest', JSON.stringify(contactsRequest({ name: `with ${exposed}` })))
+      form.append('files', new Blob([contactsCsv(1)]), 'contacts.csv')
 
-    const res = await fetch(`${app.url}/v1/portals/${PORTAL}/imports`, { method: 'POST', body: form })
+      const res = await fetch(app.url + path, { method: 'POST', body: form, headers: { authorization: `Bearer ${app.key}` } })
 
-    expect([res.status, ((await res.json()) as { code: string }).code]).toEqual([401, 'key_missing'])
-    expect(await app.storedFiles()).toEqual([])
-    expect(await app.query('SELECT 1 FROM "Import"')).toEqual([])
+      const text = await res.text()
+      expect(res.status).toBe(401)
+      expect(text).toContain('key_exposed')
+      expect(text).not.toContain(exposed)
+      await expectAudited(exposed)
+      expect(await app.storedFiles()).toEqual([])
+      expect(await app.query('SELECT 1 FROM "Import"')).toEqual([])
+    },
+  )
+
+  it.each([
+    ['/v1/endpoints', (key: string) => ({ url: `https://example.com/?key=${key}`, events: ['import.completed'] })],
+    [`/v1/portals/${PORTAL}/mappings/suggest`, (key: string) => ({ headers: [{ name: key }], objectTypeId: '0-1' })],
+    [`/v1/portals/${PORTAL}/templates`, (key: string) => ({ name: key })],
+  ])('D6.120: in JSON sent to %s is refused', async (path, bodyWith) => {
+    const exposed = await app.createKey(`Partner that tells its key to ${path}`)
+    const body = JSON.stringify(bodyWith(exposed))
+
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${app.key}` }
+    const res = await fetch(app.url + path, { method: 'POST', headers, body })
+
+    expect([res.status, ((await res.json()) as { code: string }).code]).toEqual([401, 'key_exposed'])
+    await expectAudited(exposed)
   })
+
+  async function expectAudited(exposed: string): Promise<void> {
+    const told = (rows: unknown[]) => rows.filter((row) => (row as { keyId: string }).keyId === keyIdOf(exposed))
+    expect(
+      told(
+        await until(
+          () => audit(app),
+          (rows) => told(rows).length > 0,
+        ),
+      ),
+    ).toMatchObject([{ action: 'key_exposed', detail: { reason: 'in a body' } }])
+  }
 
   it('D6.121: of 10 kB is refused at once', async () => {
     expectProblem(await call(app, '/v1/me', withKey(`imp_live_${'a'.repeat(10_000)}`)), 401, 'key_invalid')

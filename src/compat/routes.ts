@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Listener } from '../db/listener.js'
 import { AppError } from '../errors.js'
 import { onlyMethods } from '../http/problem.js'
+import type { Seats } from '../http/seats.js'
 import { uploadOf } from '../http/upload.js'
 import { acceptImport, parseImportRequest } from '../imports/accept.js'
 import { stopImport } from '../imports/cancel.js'
@@ -11,10 +12,10 @@ import type { Import, ImportStore } from '../imports/import-store.js'
 import type { ReceivedFile } from '../imports/preflight/table.js'
 import { receiveFiles } from '../imports/receive.js'
 import type { RowErrorStore } from '../imports/row-error-store.js'
-import { createSeats, untilAnswered } from '../imports/watch.js'
+import { untilAnswered } from '../imports/watch.js'
 import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, countUploads, requirePartner } from '../partners/require-partner.js'
+import { callerOf, countUploads, refuseKeyIn, requirePartner } from '../partners/require-partner.js'
 import { PortalId } from '../portals/portal-store.js'
 import { type KnownImport, known, toHubSpotError, toHubSpotImport } from './answers.js'
 import type { AwaitedAnswerStore } from './awaited-answer-store.js'
@@ -28,6 +29,7 @@ type Deps = Parameters<typeof requirePartner>[0] &
     rowErrors: Pick<RowErrorStore, 'list'>
     awaitedAnswers: AwaitedAnswerStore
     listener: Pick<Listener, 'wait'>
+    seats: { waiting: Seats }
     log: Log
   }
 
@@ -47,7 +49,6 @@ const Page = z.object({
 /** /hubspot/:portalId/crm/…: HubSpot's own five calls of imports, with its answers, for its unmodified clients. */
 export function compatRoutes(deps: Deps): Router {
   const router = Router()
-  const seats = createSeats()
   const at = (path: string) => BASES.map((base) => base + path)
   const ownerOf = (req: Request, res: Response) => ({
     portalId: String(req.params.portalId),
@@ -66,13 +67,16 @@ export function compatRoutes(deps: Deps): Router {
     senderOf: (res) => callerOf(res).partnerId,
     count: countUploads(deps),
     textField: 'importRequest',
-    checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
+    checkText: (text, req) => {
+      refuseKeyIn(deps, text, 'in a body', req)
+      parseImportRequest(text, String(req.params.portalId))
+    },
   })
 
   router.use(at(''), refuseOddPaths)
   // HubSpot's clients wait for its answer: before their files are read it must be sure that they can.
   const takeSeat = (_req: Request, res: Response, next: NextFunction) => {
-    const rise = seats.take(callerOf(res).partnerId)
+    const rise = deps.seats.waiting.take(callerOf(res).partnerId)
     if (!rise)
       throw new AppError('too_many_uploads', {
         detail: 'Many of your calls wait for HubSpot. Send this one when some of them have ended.',

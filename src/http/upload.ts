@@ -2,6 +2,7 @@ import { PassThrough, type Readable, type Writable } from 'node:stream'
 import type { Request, RequestHandler, Response } from 'express'
 import multer, { MulterError, type StorageEngine } from 'multer'
 import { AppError, type ProblemCode } from '../errors.js'
+import type { Seats } from './seats.js'
 
 /** What a multipart request brought: its files, all stored, and its one text. */
 export type Upload<Stored> = { text: string | undefined; files: Stored[] }
@@ -17,7 +18,8 @@ export type UploadOptions<Stored> = {
   count?: (res: Response, bytes: number) => void
   /** Slower than that on average over a whole window is not an upload any more, but a connection that is held. */
   slowest?: Slowest
-  /** Who sends: nobody may fill a process with uploads of his. */
+  /** Nobody may fill a process with uploads of his. */
+  seats: Seats
   senderOf: (res: Response) => string
   /** Of one file; the whole body may be a mebibyte more. */
   maxBytes: number
@@ -37,8 +39,6 @@ const LOOKS_A_WINDOW = 6
 const MAX_TEXT_BYTES = 256 * 1024
 const MAX_OVERHEAD_BYTES = 1024 * 1024
 const MAX_FILENAME_LENGTH = 255
-/** Of one sender, in one process. */
-const MAX_UPLOADS_AT_ONCE = 200
 const BUSY_RETRY_SECONDS = 2
 const LIMITS = {
   files: 6,
@@ -74,26 +74,22 @@ type Part = { fieldname: string; originalname: string; stream: Readable & { trun
  * @throws {AppError} one of the codes under "The upload" in errors.ts, `json_invalid` and others from `checkText`
  */
 export function upload<Stored extends object>(options: UploadOptions<Stored>): RequestHandler {
-  const running = new Map<string, number>()
   return async (req, res, next) => {
     if (res.closed) throw new AppError('upload_incomplete')
     checkHeaders(req, options.maxBytes)
-    const sender = options.senderOf(res)
-    const others = running.get(sender) ?? 0
-    if (others >= MAX_UPLOADS_AT_ONCE)
+    const { seats, senderOf } = options
+    const rise = seats.take(senderOf(res))
+    if (!rise)
       throw new AppError('too_many_uploads', {
-        detail: `${MAX_UPLOADS_AT_ONCE} of your uploads are coming in. Send this one when some of them have ended.`,
+        detail: `${seats.max} of your uploads are coming in. Send this one when some of them have ended.`,
         retryAfterSeconds: BUSY_RETRY_SECONDS,
       })
-    running.set(sender, others + 1)
     res.locals.isWatched = true
     try {
       if (req.headers.expect) res.writeContinue()
       res.locals.upload = await receive(req, options, (bytes) => options.count?.(res, bytes))
     } finally {
-      const left = (running.get(sender) ?? 1) - 1
-      if (left > 0) running.set(sender, left)
-      else running.delete(sender)
+      rise()
     }
     next()
   }

@@ -1,15 +1,20 @@
 import type { Request, RequestHandler } from 'express'
 import type { Config } from '../config.js'
 import type { FileStore } from '../files/file-store.js'
+import type { Seats } from '../http/seats.js'
 import { type UploadOptions, upload } from '../http/upload.js'
 import { inspect } from '../intake/inspect.js'
 import { unpack } from '../intake/unpack.js'
 import type { LookAhead } from './preflight/look-ahead.js'
 import type { ReceivedFile } from './preflight/table.js'
 
-type Deps = { config: Pick<Config, 'maxUploadBytes'>; files: Pick<FileStore, 'save' | 'remove'> }
+type Deps = {
+  config: Pick<Config, 'maxUploadBytes'>
+  files: Pick<FileStore, 'save' | 'remove'>
+  seats: { uploads: Seats }
+}
 
-type Options = Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText' | 'count' | 'slowest'> & {
+type Options = Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText' | 'count'> & {
   /** Who looks into a file while it comes, by the text before it. */
   ahead?: (req: Request, text: string, name: string) => LookAhead
 }
@@ -23,7 +28,7 @@ const LOOKED_AHEAD = { minBytes: 4 * MIB, maxBytes: 256 * MIB }
 
 /** Receives files to be imported: each is stored, and looked at on its way; gzip is unpacked. */
 export function receiveFiles(
-  { config: { maxUploadBytes: maxBytes }, files }: Deps,
+  { config: { maxUploadBytes: maxBytes }, files, seats }: Deps,
   { ahead: lookAhead, ...more }: Options,
 ): RequestHandler {
   return upload<ReceivedFile>({
@@ -39,6 +44,7 @@ export function receiveFiles(
     },
     remove: ({ storeKey }) => files.remove(storeKey),
     maxBytes,
+    seats: seats.uploads,
     fileField: 'files',
     ...more,
   })

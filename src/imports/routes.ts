@@ -7,12 +7,13 @@ import { AppError } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { refuseInvalid, serve } from '../http/endpoint.js'
 import { onlyMethods, toProblem } from '../http/problem.js'
+import type { Seats } from '../http/seats.js'
 import { uploadOf } from '../http/upload.js'
 import type { CsvCheck } from '../intake/cells/csv-check.js'
 import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, countUploads, requirePartner } from '../partners/require-partner.js'
+import { callerOf, countUploads, refuseKeyIn, requirePartner } from '../partners/require-partner.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
@@ -48,10 +49,8 @@ import {
   watchImport,
 } from './schema.js'
 import type { QueuePlace, TurnStore } from './submission/turn-store.js'
-import { createSeats, untilAnswered, watch } from './watch.js'
+import { untilAnswered, watch } from './watch.js'
 
-/** Of one process. */
-const MAX_STREAMS = 500
 const STREAM_RETRY_SECONDS = 5
 /** How soon to look at an import again that was just sent. */
 const [MIN_RETRY_SECONDS, MAX_RETRY_SECONDS] = [2, 60]
@@ -62,6 +61,7 @@ type Deps = {
   limits: Parameters<typeof requirePartner>[0]['limits']
   imports: ImportStore
   files: FileStore
+  seats: Record<'uploads' | 'waiting' | 'streams', Seats>
   idempotency: IdempotencyStore
   turns: Pick<TurnStore, 'findPlaces'>
   history: Pick<HistoryStore, 'listEvents'>
@@ -79,8 +79,7 @@ type Deps = {
 /** POST and GET /v1/portals/:portalId/imports… */
 export function importRoutes(deps: Deps): Router {
   const router = Router()
-  const seats = createSeats()
-  let streams = 0
+  const { seats } = deps
 
   /** As partners see them; all of one portal. */
   async function viewAll(made: Import[]): Promise<ImportView[]> {
@@ -112,7 +111,10 @@ export function importRoutes(deps: Deps): Router {
     senderOf: (res) => callerOf(res).partnerId,
     count: countUploads(deps),
     textField: 'importRequest',
-    checkText: (text, req) => void parseImportRequest(text, String(req.params.portalId)),
+    checkText: (text, req) => {
+      refuseKeyIn(deps, text, 'in a body', req)
+      parseImportRequest(text, String(req.params.portalId))
+    },
     ahead: (req, text, name) => {
       const portalId = String(req.params.portalId)
       return lookAhead(deps, { portalId, request: parseImportRequest(text, portalId), name })
@@ -133,7 +135,7 @@ export function importRoutes(deps: Deps): Router {
     if (isReplayed) res.set('idempotency-replayed', 'true')
     const seconds = Wait.parse(res.req.get('prefer'))
     // It is a preference: whoever has many waiting is answered at once.
-    const rise = seconds > 0 ? seats.take(partnerId) : undefined
+    const rise = seconds > 0 ? seats.waiting.take(partnerId) : undefined
     if (rise) res.set('preference-applied', `wait=${seconds}`)
     const now = rise ? await untilAnswered(deps, { portalId, partnerId }, made, seconds).finally(rise) : made
     const shown = await view(now)
@@ -225,19 +227,19 @@ export function importRoutes(deps: Deps): Router {
       const owner = { portalId, partnerId: callerOf(res).partnerId }
       const made = await findOwn(owner, importId)
       const after = /^\d{1,18}$/.exec(req.get('last-event-id') ?? '')?.[0] ?? '0'
-      if (streams >= MAX_STREAMS)
+      const rise = seats.streams.take(owner.partnerId)
+      if (!rise)
         throw new AppError('too_many_streams', {
-          detail: `${MAX_STREAMS} streams are open.`,
+          detail: `${seats.streams.max} of your streams are open.`,
           retryAfterSeconds: STREAM_RETRY_SECONDS,
         })
-      streams += 1
       try {
         res.status(200).set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
         const gone = new AbortController()
         res.once('close', () => gone.abort())
         await watch(deps, owner, made, BigInt(after), { write: (text) => void res.write(text), gone: gone.signal })
       } finally {
-        streams -= 1
+        rise()
       }
       res.end()
       return undefined

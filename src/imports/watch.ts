@@ -22,28 +22,6 @@ const EVENTS_AT_ONCE = 500
 const NOT_SENT = ['accepted', 'submitting']
 const ENDED = ['done', 'failed', 'canceled', 'needs_review']
 
-export type Seats = ReturnType<typeof createSeats>
-
-/** Of one partner, in one process: whoever has more of them open keeps others out. */
-const MAX_WAITING = 100
-
-/** Who may wait: so many at a time of one partner. `take` gives what ends the wait, or undefined when there is no room. */
-export function createSeats(max = MAX_WAITING) {
-  const taken = new Map<string, number>()
-  return {
-    take(partnerId: string): (() => void) | undefined {
-      const count = taken.get(partnerId) ?? 0
-      if (count >= max) return undefined
-      taken.set(partnerId, count + 1)
-      return () => {
-        const left = (taken.get(partnerId) ?? 1) - 1
-        if (left > 0) taken.set(partnerId, left)
-        else taken.delete(partnerId)
-      }
-    },
-  }
-}
-
 /** Waits until HubSpot has taken an import or refused it, or it is held, or so many seconds have passed. */
 export async function untilAnswered(
   { imports, listener }: Pick<Deps, 'imports' | 'listener'>,

@@ -4,12 +4,13 @@ import { AppError } from '../errors.js'
 import type { FileStore, StoredFile } from '../files/file-store.js'
 import { readJson, refuseInvalid, serve } from '../http/endpoint.js'
 import { onlyMethods } from '../http/problem.js'
+import type { Seats } from '../http/seats.js'
 import { upload, uploadOf } from '../http/upload.js'
 import { type Inspected, inspect } from '../intake/inspect.js'
 import { type Preview, readPreview } from '../intake/preview.js'
 import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, countUploads, requirePartner } from '../partners/require-partner.js'
+import { callerOf, countUploads, refuseKeyInBody, requirePartner } from '../partners/require-partner.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import { guessMapping } from './guess.js'
 import {
@@ -28,6 +29,7 @@ type Deps = {
   config: Pick<Config, 'maxUploadBytes' | 'bytesPerDay'>
   partners: PartnerStore
   limits: Parameters<typeof requirePartner>[0]['limits']
+  seats: { uploads: Seats }
   log: Log
   templates: TemplateStore
   properties: Pick<PropertyCache, 'find'>
@@ -44,11 +46,13 @@ export function mappingRoutes(deps: Deps): Router {
   const { templates } = deps
   const router = Router()
   const known = requirePartner(deps)
+  const readText = readJson(MAX_BODY_BYTES)
+  const json = [readText, refuseKeyInBody(deps)]
 
   router.post(
     createTemplate.path,
     known,
-    readJson(MAX_BODY_BYTES),
+    json,
     serve(createTemplate, async ({ params: { portalId }, body, res }) => {
       const properties = await readShapes(deps, portalId, body.mapping)
       return templates.create({ portalId, partnerId: callerOf(res).partnerId }, { ...body, properties })
@@ -71,7 +75,7 @@ export function mappingRoutes(deps: Deps): Router {
   router.put(
     updateTemplate.path,
     known,
-    readJson(MAX_BODY_BYTES),
+    json,
     serve(updateTemplate, async ({ params: { portalId, templateId }, body, res }) => {
       const properties = await readShapes(deps, portalId, body.mapping)
       return templates.update({ portalId, partnerId: callerOf(res).partnerId }, templateId, { ...body, properties })
@@ -118,6 +122,7 @@ export function mappingRoutes(deps: Deps): Router {
       return { ...stored, inspected: inspection.result() }
     },
     remove: ({ storeKey }) => deps.files.remove(storeKey),
+    seats: deps.seats.uploads,
     senderOf: (res) => callerOf(res).partnerId,
     count: countUploads(deps),
     maxBytes: deps.config.maxUploadBytes,
@@ -130,7 +135,8 @@ export function mappingRoutes(deps: Deps): Router {
     suggestMappingForHeaders.path,
     known,
     refuseInvalid(ofFile),
-    (req: Request, res: Response, next: NextFunction) => (isUpload(req) ? receive : readJson(MAX_BODY_BYTES))(req, res, next),
+    (req: Request, res: Response, next: NextFunction) => (isUpload(req) ? receive : readText)(req, res, next),
+    refuseKeyInBody(deps),
     (req: Request, res: Response, next: NextFunction) => (isUpload(req) ? forFile : forHeaders)(req, res, next),
   )
   router.all(suggestMappingForHeaders.path, onlyMethods('POST'))

@@ -89,11 +89,24 @@ export function createPartnerStore(prisma: Database) {
           WHERE e."keyId" = ${keyId} AND e."action" = ${action} AND e."at" > now() - ${LAST_USED_SECONDS} * interval '1 second')`
     },
 
-    /** Adds to what was uploaded with a key today. */
-    async countBytes(keyId: string, bytes: number): Promise<void> {
+    /**
+     * Sets so many of today's bytes aside for an upload with a key; false: together they would be more than `limit`. What a
+     * process that died had set aside counts for the rest of the day.
+     */
+    async reserveBytes(keyId: string, bytes: number, limit: number): Promise<boolean> {
+      const reserved = await prisma.$executeRaw`
+        INSERT INTO "KeyDay" AS d ("keyId", "day", "minutes", "bytes")
+        SELECT ${keyId}, (now() AT TIME ZONE 'UTC')::date, 0, ${bytes}::float8 WHERE ${bytes}::float8 <= ${limit}::float8
+        ON CONFLICT ("keyId", "day") DO UPDATE SET "bytes" = d."bytes" + excluded."bytes"
+        WHERE d."bytes" + excluded."bytes" <= ${limit}::float8`
+      return reserved > 0
+    },
+
+    /** Gives back what was set aside and did not come; less than nothing: more came. */
+    async returnBytes(keyId: string, bytes: number): Promise<void> {
       await prisma.$executeRaw`
-        INSERT INTO "KeyDay" AS d ("keyId", "day", "minutes", "bytes") VALUES (${keyId}, (now() AT TIME ZONE 'UTC')::date, 0, ${bytes}::float8)
-        ON CONFLICT ("keyId", "day") DO UPDATE SET "bytes" = d."bytes" + excluded."bytes"`
+        UPDATE "KeyDay" SET "bytes" = greatest("bytes" - ${bytes}::float8, 0)
+        WHERE "keyId" = ${keyId} AND "day" = (now() AT TIME ZONE 'UTC')::date`
     },
 
     /** The portals a partner may use: by a test key its simulated account, and by any other key all others. */

@@ -8,10 +8,11 @@ import { KEY_PATTERN, parseKey } from './api-key.js'
 import type { Caller, PartnerStore } from './partner-store.js'
 
 type Deps = {
-  config: Pick<Config, 'bytesPerDay'>
-  partners: Pick<PartnerStore, 'authenticate' | 'auditKey'>
+  config: Pick<Config, 'bytesPerDay' | 'maxUploadBytes'>
+  partners: Pick<PartnerStore, 'authenticate' | 'auditKey' | 'reserveBytes' | 'returnBytes'>
   /** `byKey`: of requests with good keys; `byAddress`: of those with wrong ones. */
   limits: { byKey: Limiter; byAddress: Limiter }
+  log: Log
 }
 
 const DAY_SECONDS = 86_400
@@ -21,7 +22,7 @@ const DAY_SECONDS = 86_400
  * portal. Whatever is wrong with a key is answered alike, and another partner's portal like a missing one. Whoever tries
  * many wrong keys is not even looked up, and whoever asks too much is told how much that is.
  */
-export function requirePartner({ config, partners, limits }: Deps): RequestHandler {
+export function requirePartner({ config, partners, limits, log }: Deps): RequestHandler {
   async function authenticate(req: Request): Promise<Caller> {
     const address = subnetOf(req.ip ?? '')
     const parsed = parseKey(bearerOf(req))
@@ -32,6 +33,7 @@ export function requirePartner({ config, partners, limits }: Deps): RequestHandl
       throw new AppError('too_many_requests', {
         detail: 'Too many wrong keys came from this address.',
         retryAfterSeconds: guesses.waitSeconds,
+        headers: rateHeaders([toldRequests('address', guesses)]),
       })
     try {
       const { portalId } = req.params as { portalId?: string }
@@ -49,13 +51,26 @@ export function requirePartner({ config, partners, limits }: Deps): RequestHandl
     }
   }
 
+  /** Sets aside what an upload says that it has; false: there is not so much left. */
+  async function reserve(req: Request, res: Response): Promise<boolean> {
+    const { keyId } = callerOf(res)
+    const bytes = Number(req.get('content-length') ?? config.maxUploadBytes)
+    if (!(await partners.reserveBytes(keyId, bytes, config.bytesPerDay))) return false
+    res.locals.reservedBytes = bytes
+    // Of an upload that is not even begun nobody counts what came.
+    const giveBack = () => res.locals.isWatched || settle({ partners, log }, res, 0)
+    if (res.closed) giveBack()
+    else res.once('close', giveBack)
+    return true
+  }
+
   return async (req, res, next) => {
     const caller = await authenticate(req)
     const { portalId } = req.params as { portalId?: string }
     const requests = limits.byKey.take(caller.keyId)
     const isUpload = /^multipart\//i.test(req.get('content-type') ?? '')
     const bytes = toldBytes(caller, config.bytesPerDay)
-    res.set(rateHeaders([toldRequests(requests), ...(isUpload ? [bytes] : [])]))
+    res.set(rateHeaders([toldRequests('key', requests), ...(isUpload ? [bytes] : [])]))
     if (requests.waitSeconds > 0)
       throw new AppError('too_many_requests', {
         detail: `${requests.limit} requests a minute are let in.`,
@@ -66,12 +81,12 @@ export function requirePartner({ config, partners, limits }: Deps): RequestHandl
       throw new AppError('partner_paused', {
         detail: 'Reading is possible; sending is, once the account’s admin lets you in again.',
       })
-    if (isUpload && bytes.left < Math.max(1, Number(req.get('content-length') ?? 0)))
+    res.locals.caller = caller
+    if (isUpload && !(await reserve(req, res)))
       throw new AppError('byte_budget_exceeded', {
-        detail: `${bytes.limit} bytes a day may be uploaded with one key.`,
+        detail: `${bytes.limit} bytes a day may be uploaded with one key. What does not say its length counts as ${config.maxUploadBytes} until it is here.`,
         retryAfterSeconds: bytes.resetSeconds,
       })
-    res.locals.caller = caller
     next()
   }
 }
@@ -81,16 +96,20 @@ export function callerOf(res: Response): Caller {
   return res.locals.caller as Caller
 }
 
-/** For uploads: what is to be counted against a key's bytes of the day. Whoever waits does not wait for it. */
-export function countUploads({ partners, log }: { partners: Pick<PartnerStore, 'countBytes'>; log: Log }) {
-  return (res: Response, bytes: number): void =>
-    void partners
-      .countBytes(callerOf(res).keyId, bytes)
-      .catch((error: unknown) => log.warn({ err: error }, 'bytes of an upload could not be counted'))
+/** For uploads: what has come is what counts against a key's bytes of the day. Whoever waits does not wait for it. */
+export function countUploads(deps: Pick<Deps, 'log'> & { partners: Pick<PartnerStore, 'returnBytes'> }) {
+  return (res: Response, bytes: number): void => settle(deps, res, bytes)
 }
 
-function toldRequests({ limit, left, resetSeconds }: Standing): Told {
-  return { name: 'key', limit, left, resetSeconds, windowSeconds: RATE_WINDOW_SECONDS }
+function settle({ partners, log }: Parameters<typeof countUploads>[0], res: Response, bytes: number): void {
+  const unused = Number(res.locals.reservedBytes) - bytes
+  if (unused === 0) return
+  const { keyId } = callerOf(res)
+  partners.returnBytes(keyId, unused).catch((error: unknown) => log.warn({ err: error, keyId }, 'bytes not counted'))
+}
+
+function toldRequests(name: string, { limit, left, resetSeconds }: Standing): Told {
+  return { name, limit, left, resetSeconds, windowSeconds: RATE_WINDOW_SECONDS }
 }
 
 /** The day is that of UTC. */
@@ -116,14 +135,31 @@ function bearerOf(req: Request): string {
 }
 
 /** A key in a URL has been written to logs on its way: it is refused, whatever was asked, so that this does not go unnoticed. */
-export function refuseExposedKey({ partners }: Pick<Deps, 'partners'>): RequestHandler {
-  return async (req, _res, next) => {
-    const [exposed] = KEY_PATTERN.exec(req.originalUrl.replaceAll(/%5f/gi, '_')) ?? []
-    if (exposed === undefined) return next()
-    const parsed = parseKey(exposed)
-    if (parsed) await partners.auditKey(parsed.keyId, 'key_exposed', { reason: 'in a URL', address: req.ip ?? '' })
-    throw new AppError('key_exposed', {
-      detail: 'Keys belong in the Authorization header. This one has been exposed: replace it.',
-    })
+export function refuseExposedKey(deps: Pick<Deps, 'partners' | 'log'>): RequestHandler {
+  return (req, _res, next) => {
+    refuseKeyIn(deps, req.originalUrl.replaceAll(/%5f/gi, '_'), 'in a URL', req)
+    next()
   }
+}
+
+/** A key in a body of JSON, which `readJson` has read, would be stored, and sent on. */
+export function refuseKeyInBody(deps: Pick<Deps, 'partners' | 'log'>): RequestHandler {
+  return (req, _res, next) => {
+    if (typeof req.body === 'string') refuseKeyIn(deps, req.body, 'in a body', req)
+    next()
+  }
+}
+
+/** Refuses a text that holds a key, and audits it. @throws {AppError} `key_exposed` */
+export function refuseKeyIn({ partners, log }: Pick<Deps, 'partners' | 'log'>, text: string, reason: string, req: Request): void {
+  const [exposed] = KEY_PATTERN.exec(text) ?? []
+  if (exposed === undefined) return
+  const parsed = parseKey(exposed)
+  if (parsed)
+    partners
+      .auditKey(parsed.keyId, 'key_exposed', { reason, address: req.ip ?? '' })
+      .catch((error: unknown) => log.error({ err: error, keyId: parsed.keyId }, 'a key was exposed'))
+  throw new AppError('key_exposed', {
+    detail: 'Keys belong in the Authorization header. This one has been exposed: replace it.',
+  })
 }

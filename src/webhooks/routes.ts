@@ -4,7 +4,7 @@ import { AppError } from '../errors.js'
 import { readJson, serve } from '../http/endpoint.js'
 import { onlyMethods } from '../http/problem.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, requirePartner } from '../partners/require-partner.js'
+import { callerOf, refuseKeyInBody, requirePartner } from '../partners/require-partner.js'
 import { type Delivery, type DeliveryStore, placeOf, stateOf } from './delivery-store.js'
 import type { Endpoint, EndpointStore } from './endpoint-store.js'
 import {
@@ -37,7 +37,7 @@ export function webhookRoutes(deps: Deps): Router {
   const { config, endpoints, deliveries } = deps
   const router = Router()
   const known = requirePartner(deps)
-  const json = readJson(MAX_BODY_BYTES)
+  const json = [readJson(MAX_BODY_BYTES), refuseKeyInBody(deps)]
   const ownerOf = (res: Parameters<typeof callerOf>[0]) => {
     const { partnerId, isTest } = callerOf(res)
     return { partnerId, isTest }
