@@ -170,10 +170,26 @@ describe('a bomb', () => {
       withData(`<row><c t="str"><v>${`${'x'.repeat(1_000)}<!-- -->`.repeat(1_100)}</v></c></row>`),
       '422 file_too_complex',
     ],
-    ['of gaps', withData('<row><c r="XFD1"><v>1</v></c></row>'.repeat(16_000)), '422 file_too_complex'],
+    ['of cells far to the right', withData('<row><c r="XFD1"><v>1</v></c></row>'.repeat(16_000)), '422 too_many_columns'],
+    ['of gaps', withData('<row><c r="ALK1"><v>1</v></c></row>'.repeat(16_000)), '422 file_too_complex'],
     ['of rows', withData('<row/>'.repeat(1_048_577)), '422 too_many_rows'],
   ])('%s is refused', async (_, file, refusal) => {
     expect(await refusalOf(file)).toBe(refusal)
+  })
+
+  it('of cells far to the right is refused at the first of them, and answered at once', async () => {
+    const far = '<row><c><v>1</v></c></row>'.repeat(300) + '<row><c r="XFD1"><v>1</v></c></row>'.repeat(15_000)
+    const { sheets, readRows: read } = await openWorkbook(toBytes(withData(far)))
+    const started = performance.now()
+    let rows = 0
+
+    const reading = (async () => {
+      for await (const batch of read(sheets[0] ?? { name: '', isHidden: false, part: '' })) rows += batch.length
+    })()
+
+    await expect(reading).rejects.toMatchObject({ code: 'too_many_columns', message: expect.stringContaining('row 301') })
+    expect(rows).toBeLessThan(301)
+    expect(performance.now() - started).toBeLessThan(5_000)
   })
 
   it.each([

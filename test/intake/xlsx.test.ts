@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { escapeXml, pack, readRows, workbookParts } from '../support/xlsx-writer.js'
+import { openWorkbook } from '../../src/intake/xlsx/workbook.js'
+import { escapeXml, pack, readRows, toBytes, workbookParts } from '../support/xlsx-writer.js'
 
 const cellsOf = async (row: string, options: Parameters<typeof workbookParts>[1] = {}) => {
   const [first] = await readRows(pack(workbookParts(`<row r="1">${row}</row>`, options)))
@@ -67,6 +68,21 @@ describe('a cell', () => {
       '3',
     ])
   })
+})
+
+it('a long sheet lets others have their turn while it is read, however few its bytes', async () => {
+  const file = pack(workbookParts('<row><c><v>1</v></c></row>'.repeat(2_000)))
+  const { sheets, readRows: read } = await openWorkbook(toBytes(file))
+  let turns = 0
+  const turnsAtBatch: number[] = []
+
+  for await (const _ of read(sheets[0] ?? { name: '', isHidden: false, part: '' })) {
+    turnsAtBatch.push(turns)
+    setImmediate(() => (turns += 1))
+  }
+
+  expect(turnsAtBatch).toEqual(turnsAtBatch.map((_, i) => i))
+  expect(turnsAtBatch.length).toBeGreaterThan(5)
 })
 
 it('any table comes back cell for cell, however its workbook is written', async () => {

@@ -7,7 +7,6 @@ import { writeSheet } from '../../intake/xlsx/write-sheet.js'
 import { noteFile, type Table, type TableDeps, type Unready } from './table.js'
 import { storeText, textTable } from './text-table.js'
 
-const MAX_COLUMNS = 999
 const MAX_NAMED = 20
 
 /**
@@ -66,10 +65,6 @@ async function workbookTable({ file, entry, findings }: Unready, workbook: Workb
   const name = file.name.replace(/["\\]/g, '_')
   const first = await readFirst(workbook, sheet)
   if (!first) throw new AppError('no_rows', { detail: `The sheet "${sheet.name}" of "${file.name}" is empty.` })
-  if (first.cells.length > MAX_COLUMNS)
-    throw new AppError('too_many_columns', {
-      detail: `"${file.name}" has ${first.cells.length} columns; HubSpot takes fewer than 1,000.`,
-    })
   return {
     name,
     format: entry.fileFormat,

@@ -14,8 +14,12 @@ export type Row = { line: number; cells: string[]; kinds: readonly CellKind[] }
 type Context = { strings: SharedStrings; formats: readonly NumberFormat[]; isDate1904: boolean }
 
 const [MAX_ROWS, MAX_COLUMNS] = [1_048_576, 16_384]
-/** With the gaps between them, which cost a few bytes of a file and as much memory as cells. */
+/** HubSpot takes fewer than 1,000: what holds something beyond is refused where it is met, before its row is made as wide. */
+const HUBSPOT_COLUMNS = 999
+/** With the gaps between them. */
 const MAX_CELLS = 250_000_000
+/** Gaps cost no bytes of a file, and as much time as cells: so many are free, and so many more for each cell that is none. */
+const [FREE_GAPS, GAPS_PER_CELL] = [10_000_000, 30]
 /** A batch is full with any of these: small enough to be forgotten by V8's cheap collections. */
 const [BATCH_ROWS, BATCH_CELLS] = [256, 4_096]
 const BATCH_CHARACTERS = 256 * 1024
@@ -34,7 +38,7 @@ const TO_UPPER = 0xdf
  */
 export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context) {
   let batch: Row[] = []
-  let [batchCells, batchCharacters, rowCount, cellCount] = [0, 0, 0, 0]
+  let [batchCells, batchCharacters, rowCount, cellCount, gapCount] = [0, 0, 0, 0, 0]
   let isInData = false
   // The row that is being read
   let [line, rowCharacters] = [0, 0]
@@ -148,6 +152,8 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
   function place(value: string, kind: CellKind): void {
     rowCharacters += value.length
     if (rowCharacters > MAX_ROW_CHARACTERS) throw tooComplex(`a row of more than ${MAX_ROW_CHARACTERS} characters`)
+    if (column >= HUBSPOT_COLUMNS) throw tooManyColumns(line)
+    gapCount += Math.max(0, column - width)
     for (; width < column; width++) {
       cells[width] = ''
       kinds[width] = 'empty'
@@ -161,6 +167,8 @@ export function createSheet(xml: Xml, { strings, formats, isDate1904 }: Context)
     if (width === 0) return
     cellCount += width
     if (cellCount > MAX_CELLS) throw tooComplex(`a sheet of more than ${MAX_CELLS} cells`)
+    if (gapCount > FREE_GAPS + GAPS_PER_CELL * (cellCount - gapCount))
+      throw tooComplex(`a sheet with more than ${GAPS_PER_CELL} empty cells for each that holds something`)
     // Nearly always they are as in the row before.
     if (!areSame(kinds, width, kindsBefore)) kindsBefore = kinds.slice(0, width)
     batch.push({ line, cells: cells.slice(0, width), kinds: kindsBefore })
@@ -208,6 +216,12 @@ function upper(byte: number | undefined): number {
 
 function outside(): AppError {
   return invalid('a cell lies beyond the last column, XFD')
+}
+
+function tooManyColumns(line: number): AppError {
+  return new AppError('too_many_columns', {
+    detail: `The worksheet has more than ${HUBSPOT_COLUMNS} columns in row ${line}; HubSpot takes fewer than 1,000. Leave some out.`,
+  })
 }
 
 function tooManyRows(): AppError {

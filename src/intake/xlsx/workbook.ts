@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../../errors.js'
 import { openPackage, type Package, type Relationship } from './package.js'
 import { invalid } from './refusals.js'
@@ -20,9 +21,10 @@ export type Workbook = {
   isDate1904: boolean
   warnings: WorkbookWarning[]
   /**
-   * The rows of a sheet that hold something, in batches, streaming. That the file is damaged may be known only at the end: what was
-   * read by then is not to be used.
-   * @throws {AppError} `archive_damaged`, `archive_too_large`, `workbook_invalid`, `file_too_complex`, `too_many_rows`
+   * The rows of a sheet that hold something, in batches, streaming; others have their turn between two batches. That the file is
+   * damaged may be known only at the end: what was read by then is not to be used.
+   * @throws {AppError} `archive_damaged`, `archive_too_large`, `workbook_invalid`, `file_too_complex`, `too_many_rows`,
+   * `too_many_columns`
    */
   readRows(sheet: Sheet): AsyncGenerator<Row[]>
 }
@@ -66,7 +68,11 @@ export async function openWorkbook(bytes: Bytes): Promise<Workbook> {
       const sheet = createSheet(xml, { strings: await readStrings(), formats, isDate1904 })
       for await (const chunk of toUtf8(pack.read(part, MAX_SHEET_BYTES))) {
         xml.push(chunk)
-        while (sheet.advance()) yield sheet.takeBatch()
+        while (sheet.advance()) {
+          yield sheet.takeBatch()
+          // A chunk of a few bytes may hold many batches.
+          await nextTurn()
+        }
       }
       xml.finish()
       const last = sheet.takeBatch()

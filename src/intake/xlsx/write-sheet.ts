@@ -1,9 +1,7 @@
-import { AppError } from '../../errors.js'
 import type { DateFormat } from '../cells/value-forms.js'
 import { writeRecord } from '../write-csv.js'
 import type { Row } from './sheet.js'
 
-const MAX_COLUMNS = 999
 /** So much text is written at once. */
 const MAX_HELD_CHARS = 64 * 1024
 
@@ -18,11 +16,6 @@ export async function* writeSheet(batches: AsyncIterable<Row[]>, dateFormat: Dat
       if (row.line > line) text += '\n'.repeat(row.line - line)
       line = Math.max(line, row.line) + 1
       width ||= row.cells.length
-      // Said before every row is made as wide.
-      if (width > MAX_COLUMNS)
-        throw new AppError('too_many_columns', {
-          detail: `The sheet has ${width} columns; HubSpot takes fewer than 1,000. Leave some out.`,
-        })
       text += `${writeRow(row, width, dateFormat)}\n`
       if (text.length < MAX_HELD_CHARS) continue
       yield Buffer.from(text)
