@@ -11,10 +11,11 @@ type Report = {
 }
 
 /** Cells as a spreadsheet writes them without its table of texts; a number with a style is a date. */
-function sheetData(rows: (string | number | { days: number } | { error: string })[][]): string {
+function sheetData(rows: (string | number | { days: number } | { error: string } | { formula: string })[][]): string {
   const cell = (value: (typeof rows)[number][number]) => {
     if (typeof value === 'string') return value === '' ? '<c/>' : `<c t="inlineStr"><is><t>${escapeXml(value)}</t></is></c>`
     if (typeof value === 'number') return `<c><v>${value}</v></c>`
+    if ('formula' in value) return `<c><f>${escapeXml(value.formula)}</f></c>`
     return 'days' in value ? `<c s="1"><v>${value.days}</v></c>` : `<c t="e"><v>${value.error}</v></c>`
   }
   return rows.map((row, i) => `<row r="${i + 1}">${row.map(cell).join('')}</row>`).join('')
@@ -123,6 +124,28 @@ describe('a workbook', () => {
     expect(errors.body.results).toContainEqual(
       expect.objectContaining({ code: 'SHEET_CONVERTED', message: expect.stringContaining(`"${chosen}"`) }),
     )
+  })
+
+  it.each<[string, Parameters<typeof workbook>, string]>([
+    ['goes as it is', [], ''],
+    ['goes as CSV', [{ name: 'Other', data: good }], '&sheet=Sheet1'],
+  ])('says what is odd about the cells of a sheet that %s', async (_name, others, query) => {
+    const app = await testApp()
+    const data = sheetData([
+      HEADER,
+      ['a@b.co', { error: '#N/A' }, 'A'],
+      ['b@b.co', 'B'],
+      ['c@b.co', { formula: '1+2' }, 'C', 'one too many'],
+    ])
+
+    const { results } = await validate(app, workbook({ data }, ...others), query)
+
+    const odd = results.filter(({ line }) => line > 0).map(({ code, line, columnName, value }) => [code, line, columnName, value])
+    expect(odd.sort()).toEqual([
+      ['ERROR_VALUE', 2, 'First', '#N/A'],
+      ['FORMULA_WITHOUT_VALUE', 4, 'First', ''],
+      ['INCORRECT_NUMBER_OF_COLUMNS', 4, null, null],
+    ])
   })
 
   it('writes dates of a sheet that goes as CSV as the import has them', async () => {

@@ -63,3 +63,21 @@ export type Table = {
 export function noteFile(findings: Findings, file: string, code: string, message: string, fix: string | null): void {
   findings.add('warning', code, () => ({ message, fix, file, line: 0, column: null, columnName: null, value: null }))
 }
+
+/** A row with more or fewer cells than the first. */
+export function noteRagged(
+  findings: Findings,
+  file: string,
+  { line, columns }: { line: number; columns: number },
+  first: number,
+): void {
+  findings.add('warning', 'INCORRECT_NUMBER_OF_COLUMNS', () => ({
+    message: `The row has ${columns} columns, the header ${first}.`,
+    fix: 'Give it as many as the header; put cells that hold the separator in quotes.',
+    file,
+    line,
+    column: null,
+    columnName: null,
+    value: null,
+  }))
+}

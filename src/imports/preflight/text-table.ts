@@ -7,7 +7,7 @@ import { readHeader } from '../../intake/head.js'
 import { inspect, type Text } from '../../intake/inspect.js'
 import type { Structure } from '../../intake/structure.js'
 import { withoutOwnColumns } from '../corrections/own-columns.js'
-import { type Ahead, noteFile, type Table, type TableDeps, type Unready } from './table.js'
+import { type Ahead, noteFile, noteRagged, type Table, type TableDeps, type Unready } from './table.js'
 
 const MAX_COLUMNS = 999
 
@@ -127,16 +127,7 @@ function checkStructure(file: string, { records, blank, columns, isUnclosed }: S
 }
 
 function tellOddRows(file: string, { columns, ragged, stray }: Structure, findings: Findings): void {
-  for (const { line, columns: found } of ragged.some)
-    findings.add('warning', 'INCORRECT_NUMBER_OF_COLUMNS', () => ({
-      message: `The row has ${found} columns, the header ${columns}.`,
-      fix: 'Give it as many as the header; put cells that hold the separator in quotes.',
-      file,
-      line,
-      column: null,
-      columnName: null,
-      value: null,
-    }))
+  for (const row of ragged.some) noteRagged(findings, file, row, columns)
   findings.count('warning', 'INCORRECT_NUMBER_OF_COLUMNS', ragged.count - ragged.some.length)
   if (stray.count > 0)
     findings.add('warning', 'STRAY_QUOTES', () => ({

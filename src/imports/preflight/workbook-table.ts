@@ -4,7 +4,7 @@ import type { Findings } from '../../intake/finding.js'
 import type { Row } from '../../intake/xlsx/sheet.js'
 import { openWorkbook, type Sheet, type Workbook } from '../../intake/xlsx/workbook.js'
 import { writeSheet } from '../../intake/xlsx/write-sheet.js'
-import { noteFile, type Table, type TableDeps, type Unready } from './table.js'
+import { noteFile, noteRagged, type Table, type TableDeps, type Unready } from './table.js'
 import { storeText, textTable } from './text-table.js'
 
 const MAX_NAMED = 20
@@ -29,7 +29,8 @@ export async function readyWorkbook(deps: TableDeps, unready: Unready): Promise<
       detail: `HubSpot takes a workbook with one sheet; "${file.name}" has ${workbook.sheets.length}. Send it so, or without normalize=never.`,
     })
   const name = `${file.name.replace(/["\\]/g, '_').replace(/\.[^.]*$/, '')}.csv`
-  const converted = await storeText(deps, name, writeSheet(workbook.readRows(sheet), dateFormat), made)
+  const rows = toldOf(workbook.readRows(sheet), name, entry.fileImportPage.hasHeader, findings)
+  const converted = await storeText(deps, name, writeSheet(rows, dateFormat), made)
   noteFile(
     findings,
     name,
@@ -77,6 +78,9 @@ async function workbookTable({ file, entry, findings }: Unready, workbook: Workb
         for (const row of batch) {
           if (hasHeader && row.line === first.line) continue
           rows += 1
+          // As a spreadsheet keeps no empty cells at the end, fewer are no fault.
+          if (row.cells.length > first.cells.length)
+            noteRagged(findings, plan.file, { line: row.line, columns: row.cells.length }, first.cells.length)
           tellOddCells(plan.file, row, first, findings)
           check(toChecked(row))
         }
@@ -100,8 +104,24 @@ function toChecked({ line, cells }: Row): CheckedRow {
   }
 }
 
+/** The same rows, what is odd about their cells told on their way: as text they do not show it any more. */
+async function* toldOf(
+  batches: AsyncIterable<Row[]>,
+  file: string,
+  hasHeader: boolean,
+  findings: Findings,
+): AsyncGenerator<Row[]> {
+  let first: Row | undefined
+  for await (const batch of batches) {
+    first ??= batch[0]
+    for (const row of batch) if (first && !(hasHeader && row === first)) tellOddCells(file, row, first, findings)
+    yield batch
+  }
+}
+
 /** Cells that say nothing: errors of formulas, and formulas whose results were not saved. */
 function tellOddCells(file: string, { line, cells, kinds }: Row, header: Row, findings: Findings): void {
+  if (!kinds.includes('error') && !kinds.includes('formula')) return
   for (const [column, kind] of kinds.entries()) {
     if (kind !== 'error' && kind !== 'formula') continue
     const isError = kind === 'error'
