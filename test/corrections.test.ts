@@ -111,6 +111,38 @@ describe('GET …/errors?format=csv', () => {
     expect(rows.map((row) => row.at(-1))).toEqual(['3', '5'])
   })
 
+  it('has a line for a row that is too long to be shown, and says so', async () => {
+    const app = await testApp({ work: false })
+    const { body } = await uploadFile(app, { file: `Email,First,Last\nnone,A,B\nwrong,"${'x'.repeat(2 ** 21)}",C\nbad,D\n` })
+
+    const rows = parse((await download(app, body.id)).text, { bom: true, from: 2 }) as string[][]
+
+    expect(rows).toEqual([
+      ['none', 'A', 'B', 'INVALID_EMAIL', 'Email', expect.any(String), '2'],
+      ['', '', '', 'ROW_DATA_TOO_LARGE', '', expect.stringContaining('too long to be shown'), '3'],
+      ['bad', 'D', '', expect.stringContaining('INVALID_EMAIL'), 'Email', expect.any(String), '4'],
+    ])
+  })
+
+  it('has a workbook’s dates as the import has them', async () => {
+    const app = await testApp({ work: false })
+    const cells = ['<c t="inlineStr"><is><t>none</t></is></c>', '<c s="1"><v>45000</v></c>', '<c s="2"><v>45000.5</v></c>']
+    const header = ['Email', 'First', 'Last'].map((name) => `<c t="inlineStr"><is><t>${name}</t></is></c>`)
+    const data = `<row r="1">${header.join('')}</row><row r="2">${cells.join('')}</row>`
+    const { body } = await uploadFile(app, {
+      request: contactsRequest({
+        dateFormat: 'DAY_MONTH_YEAR',
+        files: [fileEntry('contacts.xlsx', { fileFormat: 'SPREADSHEET' })],
+      }),
+      file: pack(workbookParts(data, { formats: [14, 'yyyy\\-mm\\-dd hh:mm'] })),
+      fileName: 'contacts.xlsx',
+    })
+
+    const [row] = parse((await download(app, body.id)).text, { bom: true, from: 2 }) as string[][]
+
+    expect(row?.slice(0, 4)).toEqual(['none', '15/03/2023', '15/03/2023 12:00', 'INVALID_EMAIL'])
+  })
+
   it.each([
     [
       'several files',
@@ -212,6 +244,13 @@ describe('POST …/corrections', () => {
 
   it.each<[string, string, object, number, string]>([
     ['columns that are not the import’s', 'Mail\na@b.co\n', {}, 422, 'header_invalid'],
+    [
+      'a row longer than a mebibyte',
+      `Email,First,Last,Note,importal_code\na@b.co,A,B,1,\nb@b.co,"${'x'.repeat(2 ** 21)}",B,2,\nc@d.co,C,D,3,\n`,
+      {},
+      422,
+      'row_too_large',
+    ],
     ['nothing but a header', 'Email,First,Last,Note,importal_code\n', {}, 422, 'no_rows'],
     [
       'a request of its own',

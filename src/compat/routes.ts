@@ -154,7 +154,7 @@ export function compatRoutes(deps: Deps): Router {
   async function readRows(made: KnownImport, errors: { line: number | null }[]): Promise<Map<number, string[]>> {
     const lines = new Set(errors.flatMap(({ line }) => line ?? []))
     if (lines.size === 0) return new Map()
-    return readLines(deps, made, lines).catch((error: unknown) => {
+    return readLines(deps, await deps.imports.read(made.id), lines).catch((error: unknown) => {
       if (error instanceof AppError && error.code === 'corrections_impossible') return new Map()
       throw error
     })

@@ -1,3 +1,4 @@
+import { AppError } from '../errors.js'
 import { createRecordReader } from './records.js'
 
 /** A line of CSV, without its end. */
@@ -15,7 +16,10 @@ export function withFormula(cell: string): string {
   return /^'+[=+\-@\t\r]/.test(cell) ? cell.slice(1) : cell
 }
 
-/** CSV with each record written anew; those of which `change` makes nothing are left out, but their lines stay. */
+/**
+ * CSV with each record written anew; those of which `change` makes nothing are left out, but their lines stay.
+ * @throws {AppError} `row_too_large`: a record is longer than a mebibyte
+ */
 export async function* rewriteCsv(
   source: AsyncIterable<Buffer>,
   change: (cells: string[], line: number) => string[] | undefined,
@@ -29,7 +33,12 @@ export async function* rewriteCsv(
       )
       if (changed) text += `${writeRecord(changed)}\n`
     },
-    onTooLong: () => undefined,
+    onTooLong: (line) => {
+      throw new AppError('row_too_large', {
+        detail: `Row ${line} is longer than a mebibyte. Shorten it, or leave it out.`,
+        errors: [{ row: line, detail: 'the row is too long' }],
+      })
+    },
   })
   const take = () => {
     const bytes = Buffer.from(text)

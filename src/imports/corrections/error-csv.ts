@@ -1,8 +1,10 @@
 import { AppError } from '../../errors.js'
 import type { FileStore } from '../../files/file-store.js'
+import type { DateFormat } from '../../intake/cells/value-forms.js'
 import { createRecordReader } from '../../intake/records.js'
 import { withoutFormula, writeRecord } from '../../intake/write-csv.js'
 import { openWorkbook } from '../../intake/xlsx/workbook.js'
+import { writtenCells } from '../../intake/xlsx/write-sheet.js'
 import type { StoredImport, StoredImportFile } from '../import-store.js'
 import type { LineError, RowErrorStore } from '../row-error-store.js'
 
@@ -16,8 +18,10 @@ export const OWN_COLUMNS = ['importal_code', 'importal_column', 'importal_messag
 
 const UTF8_MARK = '\ufeff'
 const PAGE = 5_000
+const TOO_LONG = 'The row is longer than a mebibyte, too long to be shown here.'
 
-type FileRow = { line: number; cells: string[] }
+/** Its cells are `[]` where the row is too long to be read. */
+type FileRow = { line: number; cells: string[]; isTooLong?: boolean }
 type Kept = StoredImportFile & { storeKey: string }
 
 /**
@@ -35,13 +39,18 @@ async function* toCsv(batches: AsyncIterable<{ header: string[]; rows: FailedRow
   for await (const { header, rows } of batches) {
     if (!isBegun) yield `${UTF8_MARK}${writeRecord([...header.map(withoutFormula), ...OWN_COLUMNS])}\n`
     isBegun = true
-    const lines = rows.map(({ line, cells, errors }) => writeRecord([...cells, ...describe(errors, line)].map(withoutFormula)))
+    const lines = rows.map((row) => writeRecord([...padded(row.cells, header.length), ...describe(row)].map(withoutFormula)))
     if (lines.length > 0) yield `${lines.join('\n')}\n`
   }
 }
 
-/** A row that failed, as it was sent, and why. */
-export type FailedRow = { line: number; cells: string[]; errors: LineError[] }
+/** Our columns are below their names, however few cells a row has. */
+function padded(cells: string[], width: number): string[] {
+  return [...cells, ...Array<string>(Math.max(0, width - cells.length)).fill('')]
+}
+
+/** A row that failed, as it was sent, and why; of one that is too long, nothing but that. */
+export type FailedRow = FileRow & { errors: LineError[] }
 
 /**
  * The rows that failed, in batches, each with the file's header; the first may be without rows.
@@ -49,7 +58,7 @@ export type FailedRow = { line: number; cells: string[]; errors: LineError[] }
  * @throws {AppError} `corrections_impossible`
  */
 export async function* readFailedRows(deps: Deps, made: StoredImport): AsyncIterable<{ header: string[]; rows: FailedRow[] }> {
-  const batches = readFile(deps, fileOf(made))
+  const batches = readFile(deps, made)
   // What HubSpot reported, once it has; before, what we found.
   const origin = made.parts.some(({ hubspotImportId }) => hubspotImportId !== null) ? 'hubspot' : 'finding'
   const errors = createErrorQueue(deps, made.id, origin)
@@ -59,10 +68,10 @@ export async function* readFailedRows(deps: Deps, made: StoredImport): AsyncIter
     header ??= batch.shift()?.cells
     if (!header) continue
     const rows: FailedRow[] = []
-    for (const { line, cells } of batch) {
-      await errors.skipTo(line)
-      const found = errors.take(line)
-      if (found.length > 0) rows.push({ line, cells, errors: found })
+    for (const row of batch) {
+      await errors.skipTo(row.line)
+      const found = errors.take(row.line)
+      if (found.length > 0) rows.push({ ...row, errors: found })
     }
     yield { header, rows }
   }
@@ -71,12 +80,12 @@ export async function* readFailedRows(deps: Deps, made: StoredImport): AsyncIter
 /** The cells of some lines of an import's one file, as they were sent; of lines that are not there, nothing. */
 export async function readLines(
   deps: Pick<Deps, 'files'>,
-  made: Pick<StoredImport, 'files'>,
+  made: StoredImport,
   lines: ReadonlySet<number>,
 ): Promise<Map<number, string[]>> {
   const found = new Map<number, string[]>()
   const last = Math.max(...lines)
-  for await (const batch of readFile(deps, fileOf(made))) {
+  for await (const batch of readFile(deps, made)) {
     for (const { line, cells } of batch) if (lines.has(line)) found.set(line, cells)
     if ((batch.at(-1)?.line ?? 0) >= last) break
   }
@@ -98,27 +107,29 @@ function mappedNames({ request }: StoredImport): string[] {
   return (request.files[0]?.fileImportPage.columnMappings ?? []).map(({ columnName }) => columnName)
 }
 
-function describe(errors: LineError[], line: number): string[] {
+function describe({ errors, line, isTooLong }: FailedRow): string[] {
   const join = (some: (string | null)[]) => [...new Set(some.filter((one) => one))].join('; ')
   return [
     join(errors.map(({ code }) => code)),
     join(errors.map(({ columnName }) => columnName)),
-    join(errors.map(({ message, fix }) => [message, fix].filter((one) => one).join(' '))),
+    join([...(isTooLong ? [TOO_LONG] : []), ...errors.map(({ message, fix }) => [message, fix].filter((one) => one).join(' '))]),
     String(line),
   ]
 }
 
-function readFile({ files }: Pick<Deps, 'files'>, { storeKey, bytes, format }: Kept): AsyncIterable<FileRow[]> {
+function readFile({ files }: Pick<Deps, 'files'>, made: StoredImport): AsyncIterable<FileRow[]> {
+  const { storeKey, bytes, format } = fileOf(made)
+  const dateFormat = made.request.dateFormat ?? 'MONTH_DAY_YEAR'
   return format === 'CSV'
     ? readText(files.read(storeKey))
-    : readSheet({ size: bytes, read: (start, end) => files.readRange(storeKey, start, end) })
+    : readSheet({ size: bytes, read: (start, end) => files.readRange(storeKey, start, end) }, dateFormat)
 }
 
 async function* readText(source: AsyncIterable<Buffer>): AsyncIterable<FileRow[]> {
   let batch: FileRow[] = []
   const reader = createRecordReader({
     onRecord: ({ line, cells, cell }) => batch.push({ line, cells: Array.from({ length: cells }, (_, column) => cell(column)) }),
-    onTooLong: () => undefined,
+    onTooLong: (line) => batch.push({ line, cells: [], isTooLong: true }),
   })
   const take = () => batch.splice(0)
   for await (const chunk of source) {
@@ -130,10 +141,13 @@ async function* readText(source: AsyncIterable<Buffer>): AsyncIterable<FileRow[]
   batch = []
 }
 
-async function* readSheet(bytes: Parameters<typeof openWorkbook>[0]): AsyncIterable<FileRow[]> {
+/** Dates are written as the import has them: that is how they are read when the file is sent back. */
+async function* readSheet(bytes: Parameters<typeof openWorkbook>[0], dateFormat: DateFormat): AsyncIterable<FileRow[]> {
   const workbook = await openWorkbook(bytes)
   const sheet = workbook.sheets.find(({ isHidden }) => !isHidden)
-  if (sheet) yield* workbook.readRows(sheet)
+  if (!sheet) return
+  for await (const batch of workbook.readRows(sheet))
+    yield batch.map((row) => ({ line: row.line, cells: writtenCells(row, dateFormat) }))
 }
 
 /** Errors in the order of their lines, a page of them at a time. */

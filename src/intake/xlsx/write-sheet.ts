@@ -26,11 +26,13 @@ export async function* writeSheet(batches: AsyncIterable<Row[]>, dateFormat: Dat
 }
 
 /** As wide as the header at least: a spreadsheet does not keep empty cells at the end. */
-function writeRow({ cells, kinds }: Row, width: number, dateFormat: DateFormat): string {
-  const written = cells.map((cell, column) =>
-    kinds[column] === 'date' || kinds[column] === 'datetime' ? dated(cell, dateFormat) : cell,
-  )
-  return writeRecord(written) + ','.repeat(Math.max(0, width - cells.length))
+function writeRow(row: Row, width: number, dateFormat: DateFormat): string {
+  return writeRecord(writtenCells(row, dateFormat)) + ','.repeat(Math.max(0, width - row.cells.length))
+}
+
+/** A row's cells as text, dates as the import has them. */
+export function writtenCells({ cells, kinds }: Row, dateFormat: DateFormat): string[] {
+  return cells.map((cell, column) => (kinds[column] === 'date' || kinds[column] === 'datetime' ? dated(cell, dateFormat) : cell))
 }
 
 /** `2026-12-31` or `2026-12-31T14:30:00` in the import's format. */
