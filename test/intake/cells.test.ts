@@ -33,6 +33,7 @@ const PROPERTIES = [
   property('email', 'string', { hasUniqueValue: true }),
   property('firstname', 'string'),
   property('phone', 'phone_number'),
+  property('work_phone', 'string', { fieldType: 'phonenumber' }),
   property('birthday', 'date'),
   property('met_at', 'datetime'),
   property('revenue', 'number'),
@@ -87,27 +88,44 @@ describe('a cell', () => {
       ['none', 'call me'],
       'INVALID_PROPERTY_VALUE_FORMAT',
     ],
+    ['work_phone', ['+49 89 1234567', ' '], ['call me'], 'INVALID_PROPERTY_VALUE_FORMAT'],
     [
       'birthday',
-      ['31.12.1990', '1/2/1990', '01-02-1990', '1990-12-31', '1990/2/1', '662688000000'],
+      ['31.12.1990', '1/2/1990', '01-02-1990', '1990-12-31', '1990/2/1', '662688000000', ' '],
       ['12.31.1990', '31.02.1990', '29.02.2023', '31.12.90', 'soon', '1.2'],
       'COULD_NOT_PARSE_DATE',
     ],
     [
       'met_at',
-      ['31.12.1990 14:30', '1990-12-31T14:30:00Z', '31.12.1990', '662688000000', '31.12.1990 2:30 PM'],
-      ['31.12.1990 25:00', '14:30', 'noon'],
+      [
+        '31.12.1990 14:30',
+        '1990-12-31T14:30:00Z',
+        '31.12.1990',
+        '662688000000',
+        '31.12.1990 2:30 PM',
+        '1990-12-31T23:59:59.5+14:00',
+      ],
+      [
+        '31.12.1990 25:00',
+        '14:30',
+        'noon',
+        '31.12.1990 13:59:99',
+        '31.12.1990 13:00 PM',
+        '31.12.1990 0:30 AM',
+        '1990-12-31T14:30+99:99',
+        '1990-12-31T14:30+01:60',
+      ],
       'COULD_NOT_PARSE_DATE',
     ],
     [
       'revenue',
-      ['1234.56', '1.234,56', '-5', '+3', '25%', '.5', '1 000'],
+      ['1234.56', '1.234,56', '-5', '+3', '25%', '.5', '1 000', '  ', '\u00a0'],
       ['many', '1e5', '5 EUR', '--1', '%', '1-2'],
       'COULD_NOT_PARSE_NUMBER',
     ],
-    ['stage', ['lead', 'SALES LEAD', ' Customer '], ['Costumer', 'lead;customer'], 'INVALID_ENUMERATION_OPTION'],
+    ['stage', ['lead', 'SALES LEAD', ' Customer ', '  '], ['Costumer', 'lead;customer'], 'INVALID_ENUMERATION_OPTION'],
     ['tags', ['lead;customer', ';lead', 'Sales Lead; Customer'], ['lead;nobody'], 'INVALID_ENUMERATION_OPTION'],
-    ['optout', ['Yes', 'false', 'TRUE', 'no'], ['ja', '2'], 'INVALID_ENUMERATION_OPTION'],
+    ['optout', ['Yes', 'false', 'TRUE', 'no', ' '], ['ja', '2'], 'INVALID_ENUMERATION_OPTION'],
     ['hubspot_owner_id', ['Anna Müller', 'anna@example.com', '12345'], ['anna@', '??'], 'COULD_NOT_FIND_OWNER'],
     ['hs_object_id', ['12345'], ['12a', '-1'], 'INVALID_OBJECT_ID'],
     [
@@ -207,6 +225,21 @@ describe('columns', () => {
 
     expect(kept.map(({ code }) => code)).toEqual(codes)
     for (const { line } of kept) expect(line).toBeLessThanOrEqual(1)
+  })
+
+  it.each([
+    ['Products', '0-7', 'price', ['"hs_sku" or "hs_object_id"']],
+    ['Tasks', '0-27', 'hs_task_body', ['"hs_task_subject"', '"hs_timestamp"']],
+    ['Notes', '0-46', 'hs_timestamp', ['"hs_note_body"']],
+  ])('are told of what %s need to be created', (name, type, propertyName, needed) => {
+    const findings = createFindings()
+    const mappings = [{ columnName: 'x', propertyName, columnObjectType: name.toUpperCase() }]
+
+    readColumns({ file: 'f.csv', mappings, properties: {}, operations: { [type]: 'CREATE' }, findings })
+
+    expect(findings.kept().map(({ message }) => message)).toEqual(
+      needed.map((what) => `${name} need ${what} to be created, and no column is mapped to it.`),
+    )
   })
 
   it('say which property was probably meant', async () => {

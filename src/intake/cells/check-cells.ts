@@ -10,6 +10,8 @@ export type Row = { line: number; cell(column: number): string; size(column: num
 /** What rows are checked by; it can be handed to another thread. */
 export type CellPlan = { file: string; columns: (CheckedColumn | null)[]; dateFormat: DateFormat }
 
+const [QUOTE, BEYOND_ASCII] = [0x22, 0x80]
+
 type Watched = {
   at: number
   column: CheckedColumn
@@ -62,7 +64,7 @@ export function createCellCheck({ file, columns, dateFormat }: CellPlan, finding
   function checkCell(one: Watched, row: Row): void {
     const { at, column } = one
     const size = row.size(at)
-    if (size === 0 || (column.isRequired && row.cell(at).trim() === '')) {
+    if (size === 0 || isBlank(row, at)) {
       if (column.isRequired)
         add(
           'MISSING_REQUIRED_PROPERTY',
@@ -84,6 +86,12 @@ export function createCellCheck({ file, columns, dateFormat }: CellPlan, finding
   return (row) => {
     for (const one of watched) checkCell(one, row)
   }
+}
+
+/** HubSpot takes blanks alone for nothing. The cell is cut from the row only where it begins with what may be a blank, or a quote. */
+function isBlank(row: Row, at: number): boolean {
+  const first = row.first(at)
+  return !(first > QUOTE && first < BEYOND_ASCII) && row.cell(at).trim() === ''
 }
 
 /** Whether a value was there before, of a column whose values must be unique. */

@@ -70,6 +70,11 @@ export function checkOf(
   return property ? checkOfType(property, dateFormat) : undefined
 }
 
+const phone = unless(
+  isPhone,
+  wrong('INVALID_PROPERTY_VALUE_FORMAT', 'This is not a telephone number.', 'Write it like +49 89 1234567.'),
+)
+
 function checkOfType(property: Property, dateFormat: DateFormat): Check | undefined {
   const example = FORMATS[dateFormat]
   switch (property.type) {
@@ -102,10 +107,10 @@ function checkOfType(property: Property, dateFormat: DateFormat): Check | undefi
         wrong('INVALID_ENUMERATION_OPTION', `"${property.label}" takes Yes or No.`, 'Write Yes, No, True or False.'),
       )
     case 'phone_number':
-      return unless(
-        isPhone,
-        wrong('INVALID_PROPERTY_VALUE_FORMAT', 'This is not a telephone number.', 'Write it like +49 89 1234567.'),
-      )
+      return phone
+    case 'string':
+      // HubSpot's own "phone" is a text that is shown as a telephone number.
+      return property.fieldType === 'phonenumber' ? phone : undefined
     case 'enumeration':
       return property.options.length > 0 ? checkOfOptions(property) : undefined
     default:

@@ -39,8 +39,25 @@ type Input = {
 
 /** What may have been meant is looked for among all properties, which takes its time. */
 const MAX_HINTS = 20
-const TYPE_IDS: Record<string, string> = { contact: '0-1', company: '0-2', companies: '0-2', deal: '0-3', ticket: '0-5' }
-const NAMES: Record<string, string> = { '0-1': 'Contacts', '0-2': 'Companies', '0-3': 'Deals', '0-5': 'Tickets' }
+const TYPE_IDS: Record<string, string> = {
+  contact: '0-1',
+  company: '0-2',
+  companies: '0-2',
+  deal: '0-3',
+  ticket: '0-5',
+  product: '0-7',
+  task: '0-27',
+  note: '0-46',
+}
+const NAMES: Record<string, string> = {
+  '0-1': 'Contacts',
+  '0-2': 'Companies',
+  '0-3': 'Deals',
+  '0-5': 'Tickets',
+  '0-7': 'Products',
+  '0-27': 'Tasks',
+  '0-46': 'Notes',
+}
 
 /**
  * What HubSpot needs to make a record: of each list one.
@@ -51,6 +68,9 @@ const REQUIRED: Record<string, string[][]> = {
   '0-2': [['name', 'domain']],
   '0-3': [['dealname'], ['pipeline'], ['dealstage']],
   '0-5': [['subject'], ['hs_pipeline'], ['hs_pipeline_stage']],
+  '0-7': [['hs_sku', 'hs_object_id']],
+  '0-27': [['hs_task_subject'], ['hs_timestamp']],
+  '0-46': [['hs_note_body']],
 }
 
 /** The id of an object type that is given by its id or its name. */

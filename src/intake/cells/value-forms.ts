@@ -7,7 +7,7 @@ export type DateFormat = 'MONTH_DAY_YEAR' | 'DAY_MONTH_YEAR' | 'YEAR_MONTH_DAY'
  */
 
 const DATE = /^(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})$/
-const TIME = /^[T ](\d{1,2}):(\d{2})(:\d{2}(\.\d{1,9})?)?\s?([AaPp][Mm])?\s?(Z|[+-]\d{2}:?\d{2})?$/
+const TIME = /^[T ](\d{1,2}):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?\s?([AaPp][Mm])?\s?(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?$/
 const EPOCH_MS = /^-?\d{10,13}$/
 const PHONE = /^[+\d\s().\-/]+((ext\.?|x)\s*\d{1,6})?$/i
 /** Longer ones are none of anybody's. */
@@ -70,8 +70,9 @@ export function isDateTime(cell: string, format: DateFormat): boolean {
 }
 
 function isTime(text: string): boolean {
-  const [, hours = '', minutes = ''] = TIME.exec(text) ?? []
-  return hours !== '' && Number(hours) < 24 && Number(minutes) < 60
+  const [, hours = '', half] = TIME.exec(text) ?? []
+  if (hours === '') return false
+  return half === undefined ? Number(hours) < 24 : Number(hours) >= 1 && Number(hours) <= 12
 }
 
 function isDay(text: string, format: DateFormat): boolean {
@@ -79,6 +80,7 @@ function isDay(text: string, format: DateFormat): boolean {
   if (text.length === 10 && isFullDay(text, format)) return true
   const [, a = '', , b = '', c = ''] = DATE.exec(text) ?? []
   if (a === '') return false
+  // Whatever the format, this can mean but one day, and HubSpot does not say that it refuses it.
   if (a.length === 4) return isOnCalendar(a, b, c)
   if (c.length !== 4 || format === 'YEAR_MONTH_DAY') return false
   return format === 'DAY_MONTH_YEAR' ? isOnCalendar(c, b, a) : isOnCalendar(c, a, b)
