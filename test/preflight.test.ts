@@ -90,6 +90,16 @@ describe('a file as partners really send it', () => {
     ])
   })
 
+  it('says how many line ends a conversion touched', async () => {
+    const app = await testApp()
+
+    const { body } = await validate(app, { file: contactsCsv(2).replaceAll('\n', '\r') })
+
+    expect(body.results).toMatchObject([
+      { code: 'LINE_ENDS_CONVERTED', message: expect.stringContaining('3 line ends were written anew') },
+    ])
+  })
+
   it.each([
     ['a byte order mark', Buffer.concat([Buffer.from('\ufeff'), Buffer.from(contactsCsv(2))])],
     ['CR LF', Buffer.from(contactsCsv(2).replaceAll('\n', '\r\n'))],

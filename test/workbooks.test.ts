@@ -160,6 +160,13 @@ describe('a workbook', () => {
     })
 
     await untilState(app, res.body, 'done', 'failed')
+    const errors = await ask<Report>(app, `/v1/portals/${PORTAL}/imports/${res.body.id}/errors`)
+    expect(errors.body.results).toContainEqual(
+      expect.objectContaining({
+        code: 'SHEET_CONVERTED',
+        message: expect.stringContaining('2 rows were written, and in them 1 dates'),
+      }),
+    )
     expect(app.hubspot.control.imports()[0]?.files).toMatchObject([{ text: 'Email,First,Last\na@b.co,15/03/2023,"x, ""y"""\n' }])
   })
 

@@ -24,13 +24,7 @@ export async function readyText(deps: TableDeps, unready: Unready, text: Text): 
   const { bytes, did } = convertText(deps.files.read(file.storeKey), text)
   const converted = await storeText(deps, name, bytes, made)
   for (const { code, what, cells } of reasons)
-    noteFile(
-      findings,
-      name,
-      code,
-      `The file has ${what}; HubSpot gets UTF-8 with commas and line feeds.${cells ? ` ${cells(did)}` : ''}`,
-      null,
-    )
+    noteFile(findings, name, code, `The file has ${what}; HubSpot gets UTF-8 with commas and line feeds. ${cells(did)}`, null)
   return textTable(deps, unready, { name, ...converted })
 }
 
@@ -84,7 +78,8 @@ export async function withoutOurColumns(deps: TableDeps, unready: Unready, table
   return textTable(deps, unready, { name, ...(await storeText(deps, name, bytes, unready.made)) })
 }
 
-type Reason = { code: string; what: string; cells?: (did: Converted) => string }
+/** `cells` says how many cells or lines it touched. */
+type Reason = { code: string; what: string; cells: (did: Converted) => string }
 
 const ENCODINGS = { 'utf-16le': 'UTF-16', 'utf-16be': 'UTF-16', 'windows-1252': 'Windows-1252' }
 const DELIMITERS = { ',': 'a line that names the comma', ';': 'semicolons', '\t': 'tabs', '|': 'vertical bars' }
@@ -104,8 +99,13 @@ function whyConvert({ encoding, delimiter, skip, structure }: Text): Reason[] {
       what: `${DELIMITERS[delimiter]} between its cells`,
       cells: ({ quotedCells }) => `${quotedCells} cells were put in quotes.`,
     })
-  if ((structure?.lineEnds.cr ?? 0) > 0)
-    reasons.push({ code: 'LINE_ENDS_CONVERTED', what: 'carriage returns alone at the end of lines' })
+  const returns = structure?.lineEnds.cr ?? 0
+  if (returns > 0)
+    reasons.push({
+      code: 'LINE_ENDS_CONVERTED',
+      what: 'carriage returns alone at the end of lines',
+      cells: () => `${returns} line ends were written anew.`,
+    })
   return reasons
 }
 
