@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Property } from '../../src/hubspot/answers.js'
 import { readColumns } from '../../src/intake/cells/columns.js'
 import { createCsvCheck } from '../../src/intake/cells/csv-check.js'
-import { createSeenValues } from '../../src/intake/cells/seen-values.js'
+import { createBudgets, createSeenValues } from '../../src/intake/cells/seen-values.js'
 import { isDate, isDateTime, isEmail, isNumber, isYesOrNo } from '../../src/intake/cells/value-forms.js'
 import { createFindings, type Finding } from '../../src/intake/finding.js'
 import { writeRecord } from '../../src/intake/write-csv.js'
@@ -195,6 +195,16 @@ describe('identifiers', () => {
       ['DUPLICATE_UNIQUE_PROPERTY_VALUE', 4, 'member_no'],
       ['INVALID_EMAIL', 5, 'email'],
     ])
+  })
+
+  it('are known again however many values other columns have', () => {
+    const budgetOf = createBudgets(2)
+    const [other, another, email, domain] = [false, false, true, true].map((one) => createSeenValues(budgetOf(one)))
+
+    expect(['a', 'b', 'c'].map((value) => other?.add(value))).toEqual([false, false, undefined])
+    expect(another?.add('a')).toBeUndefined()
+    for (const column of [email, domain])
+      expect(['a', 'a', 'b', 'b', 'c'].map((value) => column?.add(value))).toEqual([false, true, false, undefined, undefined])
   })
 
   it('are known again among a million, and no other value is taken for one', () => {

@@ -1,7 +1,7 @@
 import type { Findings } from '../finding.js'
 import { type Check, checkOf, checkStart } from './checks.js'
 import type { CheckedColumn } from './columns.js'
-import { createSeenValues, MAX_VALUES, type ValueBudget } from './seen-values.js'
+import { createBudgets, createSeenValues, type ValueBudget } from './seen-values.js'
 import type { DateFormat } from './value-forms.js'
 
 /** A row of any file: a cell beyond the last is ''. */
@@ -17,16 +17,16 @@ type Watched = {
   column: CheckedColumn
   check: Check | undefined
   isRepeated: ((cell: string) => boolean | undefined) | undefined
+  /** That its values are not looked for any more. */
+  isTold: boolean
 }
 
 /** Checks rows one by one, each cell by what it goes to; in memory that does not grow with the file's cells. */
 export function createCellCheck({ file, columns, dateFormat }: CellPlan, findings: Findings): (row: Row) => void {
-  const budget = { left: MAX_VALUES }
+  const budgetOf = createBudgets()
   const watched = columns.flatMap((column, at): Watched[] =>
-    column ? [{ at, column, check: checkOf(column, dateFormat), isRepeated: repeated(column, budget) }] : [],
+    column ? [{ at, column, check: checkOf(column, dateFormat), isRepeated: repeated(column, budgetOf), isTold: false }] : [],
   )
-  let isTold = false
-
   function add(code: string, message: string, fix: string, { at, column }: Watched, line: number, value: string | null): void {
     findings.add('warning', code, () => ({ message, fix, file, line, column: at, columnName: column.columnName, value }))
   }
@@ -49,11 +49,11 @@ export function createCellCheck({ file, columns, dateFormat }: CellPlan, finding
         cell,
       )
     }
-    if (was !== undefined || !one.isRepeated || isTold) return
-    isTold = true
+    if (was !== undefined || !one.isRepeated || one.isTold) return
+    one.isTold = true
     add(
       'DUPLICATES_NOT_LOOKED_FOR',
-      'From this row on it was not looked whether values are there twice: there are too many.',
+      'From this row on it was not looked whether this column’s values are there twice: there are too many.',
       'Send the file in parts.',
       one,
       line,
@@ -95,8 +95,11 @@ function isBlank(row: Row, at: number): boolean {
 }
 
 /** Whether a value was there before, of a column whose values must be unique. */
-function repeated({ identifies, property }: CheckedColumn, budget: ValueBudget): Watched['isRepeated'] {
+function repeated(
+  { identifies, property }: CheckedColumn,
+  budgetOf: (isIdentifier: boolean) => ValueBudget,
+): Watched['isRepeated'] {
   if (identifies === null && !property?.hasUniqueValue) return undefined
-  const seen = createSeenValues(budget)
+  const seen = createSeenValues(budgetOf(identifies !== null))
   return (cell) => seen.add(cell)
 }

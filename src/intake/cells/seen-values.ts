@@ -1,14 +1,26 @@
-/** How many values more may be kept, of all columns of a file together; what is beyond is not looked for. */
+/** How many values more may be kept of a column, or of several together; what is beyond is not looked for. */
 export type ValueBudget = { left: number }
 
-export const MAX_VALUES = 5_000_000
+const MAX_VALUES = 5_000_000
+/** Of contacts and their companies, or of a record's id and its address: a row is seldom identified by more. */
+const OWN_BUDGETS = 2
 const FIRST_CAPACITY = 1 << 12
 /** Of the table's places so many are taken before it grows. */
 const FULL_SHARE = 0.8
 
 /**
- * Which values of a column there were before. Of each, two independent hashes of 32 bits are kept, eight bytes in all: of
- * five million values two different ones are taken for the same once in a million files.
+ * Says of how many values a column's are looked for. The first two columns that identify records have `maxValues` each; all
+ * others have as many together. That is 67 MB of each budget that is used up, 201 MB at most.
+ */
+export function createBudgets(maxValues = MAX_VALUES): (isIdentifier: boolean) => ValueBudget {
+  const shared = { left: maxValues }
+  let own = OWN_BUDGETS
+  return (isIdentifier) => (isIdentifier && own-- > 0 ? { left: maxValues } : shared)
+}
+
+/**
+ * Which values of a column there were before. Of each, two independent hashes of 32 bits are kept, 10 to 20 bytes with the
+ * table's free places: of five million values two different ones are taken for the same once in a million files.
  */
 export function createSeenValues(budget: ValueBudget) {
   let capacity = FIRST_CAPACITY
