@@ -380,6 +380,21 @@ describe('validateOnly and strict', () => {
     expect(await app.storedFiles()).toEqual([])
   })
 
+  it('tells with it what was found until then', async () => {
+    const app = await testApp()
+
+    const { body } = await validate(app, { file: 'Email;First;Other\na@b.co;A\nnone;B;C;D\n' })
+
+    expect(body).toMatchObject({
+      isAcceptable: false,
+      problem: { code: 'header_invalid' },
+      findings: { errors: 0, warnings: 4 },
+      codes: { DELIMITER_CONVERTED: 1, INCORRECT_NUMBER_OF_COLUMNS: 2, COLUMN_NOT_MAPPED: 1 },
+    })
+    expect(body.results.map(({ code, line }) => [code, line])).toContainEqual(['INCORRECT_NUMBER_OF_COLUMNS', 3])
+    expect(await app.storedFiles()).toEqual([])
+  })
+
   it('refuses with strict=true what is a warning otherwise, and names the rows', async () => {
     const app = await testApp()
     const file = `${contactsCsv(2)}c@d.co,C\n`

@@ -5,6 +5,7 @@ import { AppError, type FieldError, PROBLEMS } from '../errors.js'
 import type { FileStore } from '../files/file-store.js'
 import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
+import { createFindings } from '../intake/finding.js'
 import { readPreview } from '../intake/preview.js'
 import { guessMapping } from '../mappings/guess.js'
 import type { Mapping } from '../mappings/schema.js'
@@ -118,8 +119,14 @@ function madeOf({ files, areFilesKept }: Upload, checked: Checked | Omit<Checked
   return keysOf(checked).filter((storeKey) => !kept.includes(storeKey))
 }
 
-/** What would become of an upload, and what is wrong with it; nothing of it is kept. `problem`: why it would be refused. */
-export type Report = { problem: AppError | undefined; checked: Omit<Checked, 'replaced'> | undefined }
+/**
+ * What would become of an upload, and what is wrong with it; nothing of it is kept. `problem`: why it would be refused; what
+ * was found until then is told with it.
+ */
+export type Report = Pick<Checked, 'findings' | 'counts'> & {
+  problem: AppError | undefined
+  checked: Omit<Checked, 'replaced'> | undefined
+}
 
 /**
  * Looks at an upload as if to accept it.
@@ -128,14 +135,20 @@ export type Report = { problem: AppError | undefined; checked: Omit<Checked, 're
  */
 export async function validateUpload(deps: ReadDeps, upload: Upload): Promise<Report> {
   const stored = upload.areFilesKept ? [] : upload.files.map(({ storeKey }) => storeKey)
+  const findings = createFindings()
+  const report = (problem: AppError | undefined, checked: Report['checked']) => ({
+    problem,
+    checked,
+    findings: findings.kept(),
+    counts: findings.counts(),
+  })
   try {
     const { portalId, options } = upload
-    const checked = await preflight(deps, { ...(await readUpload(deps, upload)), portalId, options })
+    const checked = await preflight(deps, { ...(await readUpload(deps, upload)), portalId, options, findings })
     stored.push(...madeOf(upload, checked))
-    return { problem: refusalOf(checked, options), checked }
+    return report(refusalOf(checked, options), checked)
   } catch (error) {
-    if (error instanceof AppError && ABOUT_FILES.includes(PROBLEMS[error.code].status))
-      return { problem: error, checked: undefined }
+    if (error instanceof AppError && ABOUT_FILES.includes(PROBLEMS[error.code].status)) return report(error, undefined)
     throw error
   } finally {
     await Promise.all(stored.map((storeKey) => deps.files.remove(storeKey)))

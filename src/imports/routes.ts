@@ -153,21 +153,21 @@ export function importRoutes(deps: Deps): Router {
 
   const validate = serve(validateImport, async ({ params: { portalId }, query: options, res }) => {
     const { text, files } = uploadOf<ReceivedFile>(res)
-    const { problem, checked } = await validateUpload(deps, {
+    const { problem, checked, findings, counts } = await validateUpload(deps, {
       portalId,
       partnerId: callerOf(res).partnerId,
       text,
       files,
       options,
     })
-    const { errors = 0, warnings = 0, byCode: codes = {} } = checked?.counts ?? {}
+    const { errors, warnings, byCode: codes } = counts
     return {
       isAcceptable: problem === undefined,
       problem: problem ? toProblem(deps.config.publicUrl, problem.code, problem.options) : null,
       files: (checked?.files ?? []).map(viewFile),
       findings: { errors, warnings },
       codes,
-      results: (checked?.findings ?? []).map((finding) => ({
+      results: findings.map((finding) => ({
         ...finding,
         origin: 'finding' as const,
         column: finding.column === null ? null : finding.column + 1,

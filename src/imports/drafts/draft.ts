@@ -123,9 +123,9 @@ async function toUpload(deps: Deps, draft: Draft, { request, sheet }: DraftChoic
   }
 }
 
-function toReport({ problem, checked }: Report): DraftReport {
-  const { byCode = {} } = checked?.counts ?? {}
-  const examplesOf = Map.groupBy<string, Finding>(checked?.findings ?? [], ({ code }) => code)
+function toReport({ problem, checked, findings, counts }: Report): DraftReport {
+  const { byCode } = counts
+  const examplesOf = Map.groupBy<string, Finding>(findings, ({ code }) => code)
   return {
     problem: problem
       ? {

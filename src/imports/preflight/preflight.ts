@@ -42,6 +42,8 @@ type Input = {
   /** Rows that failed before, and were corrected. */
   isCorrection?: boolean
   options: PreflightOptions
+  /** Where what is found is collected: whoever gives it knows it even when the files are refused. */
+  findings?: Findings
 }
 
 /** What HubSpot gets, and what was found. `replaced` are files that are not needed any more once the import is made. */
@@ -90,9 +92,8 @@ const FORMATS = { text: ['CSV'], workbook: ['SPREADSHEET', 'XLSX'], 'old workboo
  */
 export async function preflight(
   deps: PreflightDeps,
-  { portalId, request, files, template, guess, isCorrection = false, options }: Input,
+  { portalId, request, files, template, guess, isCorrection = false, options, findings = createFindings() }: Input,
 ): Promise<Checked> {
-  const findings = createFindings()
   const made: string[] = []
   const dateFormat = request.dateFormat ?? 'MONTH_DAY_YEAR'
   try {
