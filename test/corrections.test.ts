@@ -18,12 +18,12 @@ async function correct(
   app: TestApp,
   id: string,
   file: string | Buffer,
-  { fileName = 'fixed.csv', headers = {}, portalId = PORTAL, text = '' } = {},
+  { fileName = 'fixed.csv', headers = {}, portalId = PORTAL, text = '', query = '' } = {},
 ) {
   const form = new FormData()
   if (text) form.append('importRequest', text)
   form.append('files', new Blob([file as string]), fileName)
-  const res = await fetch(`${app.url}/v1/portals/${portalId}/imports/${id}/corrections`, {
+  const res = await fetch(`${app.url}/v1/portals/${portalId}/imports/${id}/corrections${query}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${app.key}`, ...headers },
     body: form,
@@ -250,6 +250,13 @@ describe('POST …/corrections', () => {
       {},
       422,
       'row_too_large',
+    ],
+    [
+      'a wrong cell when it is to be strict, though the file was written anew twice',
+      'Email;First;Last;Note;importal_code\nstill none;A;B;1;INVALID_EMAIL\n',
+      { query: '?strict=true' },
+      422,
+      'findings_refused',
     ],
     ['nothing but a header', 'Email,First,Last,Note,importal_code\n', {}, 422, 'no_rows'],
     [

@@ -77,8 +77,9 @@ export async function acceptImport(deps: Deps, { sender, idempotency, alongside,
     if (idempotency && 'used' in idempotency)
       return await replay(deps, { portalId, partnerId, files, fingerprint }, idempotency.used)
     const key = idempotency && { ...idempotency, fingerprint }
-    const { replaced, ...checked } = await preflight(deps, { ...asked, portalId, options })
-    stored.push(...madeOf(upload, checked))
+    const ready = await preflight(deps, { ...asked, portalId, options })
+    stored.push(...madeOf(upload, ready))
+    const { replaced, ...checked } = ready
     refuseWrongCells(checked, options)
     // An upload may have taken hours: what it stored first is not to be taken for a leftover just now.
     await Promise.all(keysOf(checked).map((storeKey) => deps.files.touch(storeKey)))
@@ -113,10 +114,10 @@ function keysOf({ files, pieces }: Pick<Checked, 'files' | 'pieces'>): string[] 
   return [...files, ...pieces.map(({ file }) => file)].flatMap(({ storeKey }) => storeKey ?? [])
 }
 
-/** What was stored on the way, and goes with what it was for: not the files themselves where somebody keeps them. */
-function madeOf({ files, areFilesKept }: Upload, checked: Checked | Omit<Checked, 'replaced'>): string[] {
+/** What was stored on the way, steps between included, and goes with what it was for: not the files themselves where somebody keeps them. */
+function madeOf({ files, areFilesKept }: Upload, checked: Checked): string[] {
   const kept = areFilesKept ? files.map(({ storeKey }) => storeKey) : []
-  return keysOf(checked).filter((storeKey) => !kept.includes(storeKey))
+  return [...keysOf(checked), ...checked.replaced].filter((storeKey) => !kept.includes(storeKey))
 }
 
 /**

@@ -14,18 +14,32 @@ const MARK = Buffer.from([0xef, 0xbb, 0xbf])
 /** A record that is longer is held by nobody. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024
 
+type Save<Stored> = (bytes: AsyncIterable<Buffer>) => Promise<Stored>
+
 /**
  * Cuts CSV, as HubSpot takes it, into parts between records, each with the header before it; streaming, one part after the
- * other. Blank lines count as lines.
+ * other. Blank lines count as lines. `source` is closed, whatever fails.
  *
- * @throws {AppError} `row_too_large`
+ * @throws {AppError} `row_too_large`, and what `save` throws
  */
 export async function splitCsv<Stored>(
   source: AsyncIterable<Buffer>,
-  { maxRows, maxBytes }: SplitLimits,
-  save: (bytes: AsyncIterable<Buffer>) => Promise<Stored>,
+  limits: SplitLimits,
+  save: Save<Stored>,
 ): Promise<Piece<Stored>[]> {
   const batches = readBatches(source)
+  try {
+    return await cut(batches, limits, save)
+  } finally {
+    await batches.return(undefined)
+  }
+}
+
+async function cut<Stored>(
+  batches: AsyncIterator<Batch>,
+  { maxRows, maxBytes }: SplitLimits,
+  save: Save<Stored>,
+): Promise<Piece<Stored>[]> {
   const pieces: Piece<Stored>[] = []
   let batch = await nextBatch(batches)
   let header: Buffer = Buffer.alloc(0)

@@ -58,3 +58,21 @@ it.each([
     code: 'row_too_large',
   })
 })
+
+it.each<[string, string, (bytes: AsyncIterable<Buffer>) => Promise<Buffer>]>([
+  ['a part cannot be saved', 'no disk', async () => Promise.reject(new Error('no disk'))],
+  ['a row is too long', 'Row 3', collect],
+])('closes what it reads when %s', async (_name, message, save) => {
+  let isClosed = false
+  async function* source(): AsyncIterable<Buffer> {
+    try {
+      for (const line of ['h\n', 'a\n', `${'x'.repeat(200)}\n`, 'b\n']) yield Buffer.from(line)
+    } finally {
+      isClosed = true
+    }
+  }
+
+  await expect(splitCsv(source(), { maxRows: 1, maxBytes: 100 }, save)).rejects.toThrow(message)
+
+  expect(isClosed).toBe(true)
+})
