@@ -85,14 +85,14 @@ describe('POST /v1/portals/:portalId/imports', () => {
     ])
   })
 
-  it('hands HubSpot every field of the importRequest, the ones we do not know included', async () => {
+  it('hands HubSpot every field of the importRequest that it documents', async () => {
     const app = await testApp()
     const sent = contactsRequest({
       dateFormat: 'DAY_MONTH_YEAR',
       timeZone: 'Europe/Berlin',
       marketableContactImport: true,
       createContactListFromImport: false,
-      somethingNewOfHubSpots: { a: [1, 2] },
+      marketingEventObjectId: 1_234_567,
     })
 
     const res = await uploadFile(app, { request: sent })
@@ -100,6 +100,122 @@ describe('POST /v1/portals/:portalId/imports', () => {
 
     const [ledger] = app.hubspot.control.imports()
     expect(ledger?.request).toEqual({ ...sent, name: `Contacts of today [${res.body.id}]` })
+  })
+
+  const COLUMN = '/files/0/fileImportPage/columnMappings/0'
+  const email = { columnObjectTypeId: '0-1', columnName: 'Email', propertyName: 'email' }
+  const withColumn = (change: Record<string, unknown>) =>
+    contactsRequest({ files: [fileEntry('contacts.csv', { fileImportPage: { columnMappings: [{ ...email, ...change }] } })] })
+
+  it.each<[what: string, request: Record<string, unknown>, pointer: string, detail: string]>([
+    ['a field that HubSpot does not document', contactsRequest({ somethingNew: 1 }), '/somethingNew', 'leave it out'],
+    ['what HubSpot tells, and is not sent', contactsRequest({ language: 'de' }), '/language', 'leave it out'],
+    ['a field in other letters', contactsRequest({ dateformat: 'x' }), '/dateformat', 'did you mean "dateFormat"?'],
+    [
+      'a field of a file',
+      contactsRequest({ files: [fileEntry('contacts.csv', { filename: 'x' })] }),
+      '/files/0/filename',
+      'did you mean "fileName"?',
+    ],
+    [
+      'a field of a page',
+      contactsRequest({
+        files: [{ ...fileEntry('contacts.csv'), fileImportPage: { columnMappings: [email], hasHeaders: true } }],
+      }),
+      '/files/0/fileImportPage/hasHeaders',
+      'did you mean "hasHeader"?',
+    ],
+    ['a field of a column', withColumn({ propertyname: 'email' }), `${COLUMN}/propertyname`, 'did you mean "propertyName"?'],
+    [
+      'a field of a column’s association',
+      withColumn({ foreignKeyType: { associationTypeId: 1, associationCategory: 'HUBSPOT_DEFINED', 'a/b': 1 } }),
+      `${COLUMN}/foreignKeyType/a~1b`,
+      'leave it out',
+    ],
+  ])('D4.82: refuses %s', async (_what, request, pointer, detail) => {
+    const app = await testApp({ work: false })
+
+    const { status, body } = await uploadFile(app, { request })
+
+    expect([status, body.code]).toEqual([422, 'import_request_invalid'])
+    expect(body.errors).toEqual([{ pointer, detail: expect.stringContaining(detail) }])
+    expect(await app.storedFiles()).toEqual([])
+  })
+
+  it('D4.82: says what was meant beside what is missing then', async () => {
+    const app = await testApp({ work: false })
+
+    const { body } = await uploadFile(app, { request: withColumn({ columnName: undefined, colunmName: 'Email' }) })
+
+    expect(body.errors).toMatchObject([
+      { pointer: `${COLUMN}/columnName` },
+      { pointer: `${COLUMN}/colunmName`, detail: expect.stringContaining('did you mean "columnName"?') },
+    ])
+  })
+
+  it.each([`/hubspot/${PORTAL}/crm/v3/imports`])('D4.82: leaves such fields to HubSpot on its own path %s', async (path) => {
+    const app = await testApp()
+    const sent = contactsRequest({ somethingNew: { a: [1, 2] } })
+    const form = new FormData()
+    form.append('files', new Blob([contactsCsv(1)]), 'contacts.csv')
+    form.append('importRequest', JSON.stringify(sent))
+
+    const { status } = await fetch(app.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.key}` },
+      body: form,
+    })
+
+    expect(status).toBe(200)
+    expect(app.hubspot.control.imports()[0]?.request).toMatchObject({ somethingNew: { a: [1, 2] } })
+  })
+
+  it.each<[what: string, operations: Record<string, string>, column: Record<string, unknown>]>([
+    ['instead of the one that is mapped', { '0-2': 'UPSERT' }, {}],
+    ['beside it', { '0-1': 'UPSERT', '0-2': 'CREATE' }, {}],
+    ['by its name', { '0-1': 'UPSERT', COMPANY: 'CREATE' }, {}],
+    ['where the mapped one has a name', { '0-2': 'UPSERT' }, { columnObjectTypeId: undefined, columnObjectType: 'CONTACT' }],
+    ['whose columns are all ignored', { '0-1': 'UPSERT' }, { ignored: true }],
+  ])('D4.84: refuses an operation on an object type that no column maps, %s', async (_what, importOperations, column) => {
+    const app = await testApp({ work: false })
+
+    const { status, body } = await uploadFile(app, { request: { ...withColumn(column), importOperations } })
+
+    expect([status, body.code]).toEqual([422, 'import_request_invalid'])
+    const pointer = `/importOperations/${Object.keys(importOperations).at(-1)}`
+    expect(body.errors).toEqual([{ pointer, detail: 'is an object type that no column maps' }])
+  })
+
+  it.each<[what: string, operations: Record<string, string>, column: Record<string, unknown>]>([
+    ['by its name where the column has an id', { contacts: 'UPSERT' }, {}],
+    ['by its id where the column has a name', { '0-1': 'UPSERT' }, { columnObjectTypeId: 'CONTACT' }],
+    ['that a column associates with', { '0-1': 'UPSERT', '0-2': 'CREATE' }, { toColumnObjectTypeId: '0-2' }],
+    ['that may have the name of a column', { '2-1234567': 'UPSERT' }, { columnObjectTypeId: 'CARS' }],
+  ])('D4.84: takes an operation on an object type %s', async (_what, importOperations, column) => {
+    const app = await testApp({ work: false })
+
+    const { body } = await uploadFile(app, {
+      request: { ...withColumn(column), importOperations },
+      file: 'Email\na@example.com\n',
+      query: '?validateOnly=true',
+    })
+
+    expect(body).toMatchObject({ isAcceptable: true, problem: null })
+  })
+
+  it.each([
+    ['1e400', 422],
+    ['-0', 422],
+    ['9007199254740993', 422],
+    ['9007199254740991', 202],
+  ])('D4.86: takes numbers that arrive as they are, and refuses others: %s', async (number, expected) => {
+    const app = await testApp({ work: false })
+    const text = JSON.stringify(contactsRequest({ marketingEventObjectId: 0.5 })).replace(':0.5', `:${number}`)
+
+    const { status, body } = await uploadFile(app, { request: text })
+
+    expect(status).toBe(expected)
+    if (expected === 422) expect(body.code).toBe('import_request_invalid')
   })
 
   it('repairs the name of a single file that the importRequest names otherwise, and says so', async () => {

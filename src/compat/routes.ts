@@ -69,7 +69,7 @@ export function compatRoutes(deps: Deps): Router {
     textField: 'importRequest',
     checkText: (text, req) => {
       refuseKeyIn(deps, text, 'in a body', req)
-      parseImportRequest(text, String(req.params.portalId))
+      parseImportRequest(text, String(req.params.portalId), true)
     },
   })
 

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { newId } from '../db/ids.js'
 import { isUndone } from '../db/outage.js'
 import type { Transaction } from '../db/prisma.js'
@@ -7,6 +8,7 @@ import { fieldErrors } from '../http/endpoint.js'
 import { parseStrictJson } from '../http/strict-json.js'
 import { createFindings } from '../intake/finding.js'
 import { readPreview } from '../intake/preview.js'
+import { findUnknownKeys } from '../mappings/column-mapping.js'
 import { guessMapping } from '../mappings/guess.js'
 import type { Mapping } from '../mappings/schema.js'
 import { type Suggestion, toColumnMappings } from '../mappings/suggestion/suggest.js'
@@ -193,7 +195,8 @@ async function readUpload(deps: ReadDeps, upload: Upload): Promise<Asked> {
   if (correctionOf) return readCorrection(correctionOf, upload)
   if (!options.template && text === undefined && files.length === 1) return guessUpload(deps, portalId, files)
   if (!options.template) {
-    const { portalId: _, ...request } = parseImportRequest(text, portalId)
+    // What goes to HubSpot as it is, HubSpot judges.
+    const { portalId: _, ...request } = parseImportRequest(text, portalId, options.normalize === 'off')
     return { request, files: matchFiles(request, files) }
   }
   if (text !== undefined)
@@ -285,15 +288,18 @@ async function replay(
 }
 
 /**
- * HubSpot's importRequest from the text of a request.
+ * HubSpot's importRequest from the text of a request. Keys that HubSpot does not document are refused, unless told to keep
+ * them.
  *
  * @throws {AppError} `import_request_missing`, `json_invalid`, `too_deep`, `duplicate_key`, `import_request_invalid`
  */
-export function parseImportRequest(text: string | undefined, portalId: string): ImportRequest {
+export function parseImportRequest(text: string | undefined, portalId: string, keepsUnknownKeys = false): ImportRequest {
   if (text === undefined || text.trim() === '')
     throw new AppError('import_request_missing', { detail: 'Send HubSpot’s importRequest as a field or a part of that name.' })
-  const { data, error } = ImportRequest.safeParse(parseStrictJson(text))
-  if (error) throw invalid(fieldErrors(error))
+  const json = parseStrictJson(text)
+  const unknown = keepsUnknownKeys ? [] : findUnknownKeys(ImportRequest, json)
+  const { data, error } = ImportRequest.safeParse(json)
+  if (error || unknown.length > 0) throw invalid(fieldErrors(new z.ZodError([...(error?.issues ?? []), ...unknown])))
   if (data.portalId !== undefined && String(data.portalId) !== portalId)
     throw invalid([{ pointer: '/portalId', detail: 'is not the portal of this request; leave it out' }])
   return data

@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { ColumnMappings, FileFormat, importSettings } from '../mappings/column-mapping.js'
+import { ColumnMappings, FileFormat, findUnmapped, importSettings } from '../mappings/column-mapping.js'
 
 /**
- * HubSpot's importRequest. Every documented field is checked; fields HubSpot may add are kept as they come.
+ * HubSpot's importRequest. Every documented field is checked; others are kept here, and refused
+ * on our own paths.
  * @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide
  */
 
@@ -39,6 +40,10 @@ export const ImportRequest = z
       if (request.files.findIndex(({ fileName }) => fileName === file.fileName) < i)
         ctx.addIssue({ code: 'custom', path: ['files', i, 'fileName'], message: 'is named twice' })
     }
+    const columns = request.files.flatMap(({ fileImportPage }) => fileImportPage.columnMappings)
+    const unmapped = findUnmapped(request.importOperations, columns)
+    if (unmapped !== undefined)
+      ctx.addIssue({ code: 'custom', path: ['importOperations', unmapped], message: 'is an object type that no column maps' })
   })
 export type ImportRequest = z.output<typeof ImportRequest>
 

@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import { typeIdOf } from '../intake/cells/columns.js'
+import { closest } from '../intake/closest.js'
 
 /**
- * How columns become properties, as HubSpot's importRequest says it. Every documented field is checked; fields HubSpot may
- * add are kept as they come.
+ * How columns become properties, as HubSpot's importRequest says it. Every documented field is checked; other fields are
+ * kept here, and told by findUnknownKeys.
  * @see https://developers.hubspot.com/docs/api-reference/latest/crm/imports/guide
  */
 
@@ -91,6 +93,46 @@ export function objectTypeOf({
   columnObjectType,
 }: Pick<ColumnMapping, 'columnObjectTypeId' | 'columnObjectType'>) {
   return columnObjectTypeId ?? columnObjectType
+}
+
+/** An object type that is given an operation, and that none of these columns maps; a name that only HubSpot knows may be any. */
+export function findUnmapped(operations: Record<string, string> | undefined, columns: ColumnMapping[]): string | undefined {
+  const mapped = columns.flatMap((column) => [column.ignored ? undefined : objectTypeOf(column), column.toColumnObjectTypeId])
+  const ids = mapped.flatMap((type) => (type ? [typeIdOf(type)] : []))
+  const isName = (id: string) => !/^\d/.test(id)
+  if (ids.some(isName)) return undefined
+  return Object.keys(operations ?? {}).find((type) => !isName(typeIdOf(type)) && !ids.includes(typeIdOf(type)))
+}
+
+const MAX_UNKNOWN_KEYS = 50
+
+/** The keys of a value that its schema does not name, as issues, with what was probably meant; the first fifty. */
+export function findUnknownKeys(schema: z.core.$ZodType, value: unknown): z.core.$ZodIssueCustom[] {
+  const issues: z.core.$ZodIssueCustom[] = []
+  const look = (at: z.core.$ZodType, inner: unknown, path: PropertyKey[]): void => {
+    if (at instanceof z.ZodOptional || at instanceof z.ZodNullable || at instanceof z.ZodDefault)
+      return look(at.unwrap(), inner, path)
+    if (at instanceof z.ZodArray && Array.isArray(inner))
+      for (const [i, one] of inner.entries()) look(at.element, one, [...path, i])
+    if (!(at instanceof z.ZodObject) || !isObject(inner)) return
+    for (const [key, field] of Object.entries(inner)) {
+      if (issues.length >= MAX_UNKNOWN_KEYS) return
+      const known = Object.hasOwn(at.shape, key) ? at.shape[key] : undefined
+      if (known) look(known, field, [...path, key])
+      else issues.push({ code: 'custom', path: [...path, key], message: unknownKey(key, Object.keys(at.shape)), input: field })
+    }
+  }
+  look(schema, value, [])
+  return issues
+}
+
+function unknownKey(key: string, known: string[]): string {
+  const meant = closest(key, known)
+  return `is no field of HubSpot’s importRequest${meant ? `; did you mean "${meant}"?` : ': leave it out'}`
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isTimeZone(name: string): boolean {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { endpoint, Instant } from '../http/endpoint.js'
 import { PortalId } from '../portals/portal-store.js'
-import { ColumnMappings, FileFormat, importSettings, ObjectType } from './column-mapping.js'
+import { ColumnMappings, FileFormat, findUnknownKeys, findUnmapped, importSettings, ObjectType } from './column-mapping.js'
 
 export const TemplateId = z.string().regex(/^tpl_[0-9a-f]{32}$/)
 const Version = z.coerce.number().int().min(1).max(1_000_000)
@@ -22,7 +22,13 @@ const TemplateBody = z.strictObject({
     .min(1, 'must not be empty')
     .max(100)
     .refine((name) => !/\p{Cc}/u.test(name), 'must not hold control characters'),
-  mapping: Mapping,
+  // What is saved already is taken as it is.
+  mapping: Mapping.superRefine((mapping, ctx) => {
+    for (const issue of findUnknownKeys(Mapping, mapping)) ctx.addIssue({ ...issue })
+    const unmapped = findUnmapped(mapping.importOperations, mapping.columnMappings)
+    if (unmapped !== undefined)
+      ctx.addIssue({ code: 'custom', path: ['importOperations', unmapped], message: 'is an object type that no column maps' })
+  }),
 })
 
 const MAPPING_EXAMPLE = {
