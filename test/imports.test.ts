@@ -218,6 +218,37 @@ describe('POST /v1/portals/:portalId/imports', () => {
     if (expected === 422) expect(body.code).toBe('import_request_invalid')
   })
 
+  it('D5.99: hands HubSpot the very bytes of cells that a spreadsheet would run', async () => {
+    const app = await testApp()
+    const plain = [
+      '=1+1',
+      "=cmd|' /C calc'!A0",
+      '@SUM(1+1)',
+      '+4912345678',
+      '+cmd',
+      '-1',
+      '-cmd',
+      '\t=1+1',
+      "'=1+1",
+      '＝1+1',
+      '%0A=1',
+    ]
+    const quoted = ['"=HYPERLINK(""x"",""y"")"', '"\r=1+1"', '"\n=1+1"', '"\t@SUM(1,1)"', '"=1+1"']
+    const file = `Email,First,Last\r\n${[...plain, ...quoted].map((cell, i) => `p${i}@b.co,${cell},${cell}\r\n`).join('')}`
+
+    const { body } = await uploadFile(app, { file })
+    await untilState(app, body, 'done')
+
+    const bytes = Buffer.byteLength(file)
+    expect(body.files).toMatchObject([{ bytes, sha256: sha256(file) }])
+    expect(app.hubspot.control.imports().flatMap(({ files }) => files)).toMatchObject([
+      { bytes, sha256: sha256(file), text: file },
+    ])
+    const told = await ask<{ codes: Record<string, number> }>(app, `${body.links.errors}?origin=finding`)
+    // Numbers are none, nor is what begins with an apostrophe, a full-width sign, an escaped line feed or a line feed.
+    expect(told.body.codes).toEqual({ FORMULA_LIKE_VALUE: 2 * (plain.length - 5 + quoted.length - 1) })
+  })
+
   it('repairs the name of a single file that the importRequest names otherwise, and says so', async () => {
     const app = await testApp()
 

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { constants, deflateRawSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCellCheck } from '../../src/intake/cells/check-cells.js'
+import { createFindings } from '../../src/intake/finding.js'
 import { runScript } from '../support/process.js'
 import { pack, sheetXml, workbookParts } from '../support/xlsx-writer.js'
 
@@ -52,6 +54,26 @@ describe('a text that is nothing but one thing', () => {
     expect(told).toMatchObject(outcome)
     expect(peakMb - idleMb).toBeLessThanOrEqual(MAX_GROWTH_MB)
   })
+})
+
+it('values beyond five million are not looked for a second time, and that is told once', () => {
+  const findings = createFindings()
+  const email = { columnName: 'Email', objectTypeId: '0-1', propertyName: 'email', property: null, isRequired: true }
+  const columns = [{ ...email, identifies: 'unique value' as const }]
+  const check = createCellCheck({ file: 'f.csv', columns, dateFormat: 'DAY_MONTH_YEAR' }, findings)
+  const look = (line: number, value: string) =>
+    check({ line, cell: () => value, size: () => value.length, first: () => value.charCodeAt(0) })
+
+  for (let i = 1; i < 5_000_000; i++) look(i, `${i}@b.co`)
+  look(5_000_000, '1@b.co')
+  look(5_000_001, 'last@b.co')
+  look(5_000_002, 'new@b.co')
+  look(5_000_003, 'newer@b.co')
+
+  expect(findings.kept().map(({ code, line }) => [code, line])).toEqual([
+    ['DUPLICATE_ALTERNATE_ID', 5_000_000],
+    ['DUPLICATES_NOT_LOOKED_FOR', 5_000_002],
+  ])
 })
 
 describe('a bomb', () => {
