@@ -118,6 +118,18 @@ describe('/v1/portals/:portalId/templates', () => {
       422,
       'body_invalid',
     ],
+    [
+      'a column’s key that HubSpot has not',
+      { name: 'x', mapping: { columnMappings: mapping.columnMappings.map((column) => ({ ...column, propertyname: 'x' })) } },
+      422,
+      'body_invalid',
+    ],
+    [
+      'an operation on what no column maps',
+      { name: 'x', mapping: { ...mapping, importOperations: { '0-2': 'UPSERT' } } },
+      422,
+      'body_invalid',
+    ],
     ['what is none of a template’s', { name: 'x', mapping, partnerId: 'prt_x' }, 422, 'body_invalid'],
     ['2 MB', `"${'x'.repeat(2_000_000)}"`, 413, 'body_too_large'],
   ])('refuses %s', async (_name, body, status, code) => {
