@@ -78,6 +78,31 @@ type Parameter = { name: string; in: string; required?: boolean; schema: Schema 
 const parametersOf = (api: OpenApi): Parameter[] =>
   (api.paths['/v1/portals/{portalId}/imports']?.get?.parameters ?? []) as Parameter[]
 
+/** The fields of a schema that has a name, or of one of its fields, which may be null as well; to be changed. */
+function fieldsOf(api: OpenApi, schema: string, field?: string): Record<string, Schema> {
+  const { properties } = api.components.schemas[schema] as { properties: Record<string, Schema> }
+  if (field === undefined) return properties
+  const [choice] = (properties[field]?.anyOf ?? []) as { properties: Record<string, Schema> }[]
+  return choice?.properties ?? {}
+}
+
+const valuesOf = (schema: Schema | undefined) => (schema?.enum ?? []) as string[]
+const setType = (api: OpenApi, field: string, type: unknown) => Object.assign(fieldsOf(api, 'Import')[field] ?? {}, { type })
+const limitOf = (api: OpenApi): Schema => parametersOf(api).find(({ name }) => name === 'limit')?.schema ?? {}
+
+function uploadOf(api: OpenApi) {
+  return api.paths['/v1/portals/{portalId}/imports']?.post as unknown as {
+    parameters: Parameter[]
+    requestBody: { content: Record<string, { schema: { properties: Record<string, Schema> } }> }
+  }
+}
+
+const sheetOf = (api: OpenApi): Schema => uploadOf(api).parameters.find(({ name }) => name === 'sheet')?.schema ?? {}
+
+function importRequestOf(api: OpenApi): Schema {
+  return uploadOf(api).requestBody.content['multipart/form-data']?.schema.properties.importRequest ?? {}
+}
+
 describe('a change of the API', () => {
   const older = describeApi()
   const changed = (change: (api: OpenApi & { paths: Record<string, Record<string, Schema>> }) => void) => {
@@ -155,8 +180,80 @@ describe('a change of the API', () => {
       },
       'needs url',
     ],
+    ['a field within what may be null', (api) => void delete fieldsOf(api, 'Import', 'problem').code, 'problem.code is gone'],
+    [
+      'another type within what may be null',
+      (api) => void Object.assign(fieldsOf(api, 'Import', 'queue').position ?? {}, { type: 'string' }),
+      'queue.position is string, not number',
+    ],
+    ['a null that could not come', (api) => void setType(api, 'name', ['string', 'null']), 'is null or string, not string'],
+    [
+      'a bound of what is sent that is narrower',
+      (api) => void Object.assign(limitOf(api), { maximum: 1 }),
+      '?limit has the maximum 1, not 100',
+    ],
+    ['a shorter text', (api) => void Object.assign(sheetOf(api), { maxLength: 10 }), '?sheet has the maxLength 10, not 255'],
+    ['a longer text', (api) => void Object.assign(sheetOf(api), { minLength: 2 }), '?sheet has the minLength 2, not 1'],
+    ['a pattern of what is sent', (api) => void Object.assign(sheetOf(api), { pattern: '^x' }), '?sheet has the pattern ^x'],
+    [
+      'a pattern of what is answered that is gone',
+      (api) => void delete fieldsOf(api, 'Import').id?.pattern,
+      'id has the pattern of none',
+    ],
+    [
+      'a value of an answer that never comes any more',
+      (api) => void valuesOf(fieldsOf(api, 'Import').state).pop(),
+      'state is never needs_review',
+    ],
+    ['an event that is gone', (api) => void valuesOf(fieldsOf(api, 'WebhookMessage').type).shift(), 'is never import.accepted'],
+    [
+      'a field of a message that is gone',
+      (api) => void delete fieldsOf(api, 'WebhookMessage').data,
+      'POST message application/json.data is gone',
+    ],
+    ['messages that are gone', (api) => void delete api.webhooks, 'POST message is gone'],
+    ['a field of every problem', (api) => void delete fieldsOf(api, 'Problem').code, 'problem+json.code is gone'],
+    ['a problem’s code', (api) => void valuesOf(fieldsOf(api, 'Problem').code).pop(), 'code is never internal'],
+    [
+      'a field that is not let in any more',
+      (api) => void Object.assign(importRequestOf(api), { additionalProperties: false }),
+      'importRequest takes no other fields',
+    ],
   ])('that breaks is found: %s', (_, change, message) => {
     expect(changed(change).join('\n')).toContain(message)
+  })
+
+  it.each<[string, Parameters<typeof changed>[0]]>([
+    ['a new field of an answer', (api) => void Object.assign(fieldsOf(api, 'Import', 'problem'), { hint: { type: 'string' } })],
+    ['a wider bound of what is sent', (api) => void Object.assign(limitOf(api), { minimum: 0, maximum: 1_000 })],
+    ['no bound of what is sent', (api) => void delete sheetOf(api).maxLength],
+    ['a new call', (api) => void Object.assign(api.paths[imports] ?? {}, { trace: api.paths[imports]?.get })],
+    [
+      'a new choice of what is sent',
+      (api) => void valuesOf(parametersOf(api).find(({ name }) => name === 'state')?.schema).push('new'),
+    ],
+    ['a new problem', (api) => void valuesOf(fieldsOf(api, 'Problem').code).push('new')],
+    ['an event that is new', (api) => void valuesOf(fieldsOf(api, 'WebhookMessage').type).push('import.new')],
+    ['null where it may be left out', (api) => void Object.assign(limitOf(api), { type: ['integer', 'null'] })],
+    ['a field that is never null any more', (api) => void setType(api, 'partnerId', 'string')],
+    ['a narrower answer', (api) => void Object.assign(fieldsOf(api, 'Import').name ?? {}, { maxLength: 200 })],
+  ])('that breaks nothing is let through: %s', (_, change) => {
+    expect(changed(change)).toEqual([])
+  })
+
+  it('is found in a schema that has itself in it', () => {
+    const api = (type: string) => {
+      const tree = {
+        type: 'object',
+        properties: { name: { type }, under: { type: 'array', items: { $ref: '#/components/schemas/Import' } } },
+      }
+      const all = structuredClone(older)
+      all.components.schemas.Import = tree
+      return all
+    }
+
+    expect(findBreakages(api('string'), api('string'))).toEqual([])
+    expect(findBreakages(api('string'), api('number')).join('\n')).toContain('name is number, not string')
   })
 })
 
