@@ -1,32 +1,36 @@
-import { describe, expect, it } from 'vitest'
-import { OTHER_PORTAL, PORTAL, type TestApp, testApp } from './support/app.js'
+import pg from 'pg'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { OTHER_PORTAL, PORTAL, type TestApp, testApp, until } from './support/app.js'
+import { listen, listenPiecemeal, type Told } from './support/events.js'
 import { ask, untilState, uploadFile } from './support/requests.js'
 
-type Told = { id: string; type: string }
+/** Whoever waits for a lock. */
+const WAITING = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
 
-/** Reads a stream of events until it ends, or until so many have come; resolves to what came. */
-async function listen(app: TestApp, path: string, lastEventId?: string, atMost = Number.POSITIVE_INFINITY) {
-  const stop = new AbortController()
-  const res = await fetch(`${app.url}${path}`, {
-    signal: stop.signal,
-    headers: { authorization: `Bearer ${app.key}`, ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) },
-  })
-  const told: Told[] = []
-  let text = ''
-  try {
-    for await (const chunk of res.body ?? []) {
-      text += Buffer.from(chunk as Uint8Array).toString()
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-        const [, id, type] = /^id: (\d+)\nevent: (\w+)\ndata: \{/.exec(text.slice(0, end)) ?? []
-        if (id && type) told.push({ id, type })
-        text = text.slice(end + 2)
-        if (told.length >= atMost) stop.abort()
-      }
-    }
-  } catch (error) {
-    if (!stop.signal.aborted) throw error
+/** A part of an import, as a large file has several; resolves to its id. */
+async function splitOff(app: TestApp, wholeId: string, partNumber: number): Promise<string> {
+  const id = `imp_${String(partNumber).repeat(32)}`
+  await app.query(
+    `INSERT INTO "Import" ("id", "portalId", "partnerId", "name", "request", "state", "wholeId", "partNumber", "firstLine")
+     SELECT $1, "portalId", "partnerId", "name", "request", "state", "id", $3, 1 FROM "Import" WHERE "id" = $2`,
+    [id, wholeId, partNumber],
+  )
+  return id
+}
+
+/** Writes events of a part, each in a transaction that stays open until it is committed. */
+async function openWriter(app: TestApp, importId: string) {
+  const client = new pg.Client({ connectionString: app.databaseUrl })
+  await client.connect()
+  onTestFinished(() => client.end())
+  return {
+    async write(): Promise<void> {
+      await client.query('BEGIN')
+      await client.query(`UPDATE "Import" SET "updatedAt" = now() WHERE "id" = $1`, [importId])
+      await client.query(`INSERT INTO "ImportEvent" ("importId", "type") VALUES ($1, 'held')`, [importId])
+    },
+    commit: async () => void (await client.query('COMMIT')),
   }
-  return { status: res.status, told }
 }
 
 describe('GET …/imports/:importId/events', () => {
@@ -54,6 +58,38 @@ describe('GET …/imports/:importId/events', () => {
 
     const events = await app.query<{ id: string }>('SELECT "id"::text FROM "ImportEvent" e ORDER BY e."id"')
     expect(all.map(({ id }) => id)).toEqual(events.map(({ id }) => id))
+  })
+
+  it('loses none over a hundred disconnections while parts of the import write at once, and some commit late', async () => {
+    const app = await testApp({ work: false })
+    const { body } = await uploadFile(app)
+    const path = `/v1/portals/${PORTAL}/imports/${body.id}/events`
+    const [one, other] = [await splitOff(app, body.id, 1), await splitOff(app, body.id, 2)]
+    const [late, early] = [await openWriter(app, one), await openWriter(app, other)]
+
+    const listening = listenPiecemeal(app, path)
+    for (let round = 0; round < 50; round++) {
+      await late.write()
+      const waits = early.write().then(early.commit)
+      await Promise.race([
+        waits,
+        until(
+          () => app.query(WAITING),
+          ({ length }) => length > 0,
+        ),
+      ])
+      await late.commit()
+      await waits
+    }
+    await app.query(
+      `WITH i AS (UPDATE "Import" SET "state" = 'canceled' WHERE "id" = $1 RETURNING "id")
+       INSERT INTO "ImportEvent" ("importId", "type") SELECT "id", 'canceled' FROM i`,
+      [body.id],
+    )
+
+    const events = await app.query<Told>('SELECT "id"::text, "type" FROM "ImportEvent" e ORDER BY e."id"')
+    expect(await listening).toEqual(events)
+    expect([events.length, events.at(-1)?.type]).toEqual([102, 'canceled'])
   })
 
   it('is answered like a missing one to another partner', async () => {

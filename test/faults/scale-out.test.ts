@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { PORTAL, until } from '../support/app.js'
+import { listen, listenPiecemeal } from '../support/events.js'
 import { freePort } from '../support/port.js'
 import { createTestDatabase } from '../support/postgres.js'
 import { kill, runScript, testPlace } from '../support/process.js'
@@ -109,6 +110,28 @@ describe('ROLE=web and ROLE=worker, as processes on one database and one folder'
 
       expect([refused.code, refused.stderr]).toEqual([78, expect.stringMatching(/FILES_URL.*must share one folder/s)])
       await place.start(other)
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'tell on one process what another does: each event once and in order, whoever comes back after each of them',
+    async () => {
+      const place = await webPlace()
+      const [body, more] = await place.upload(2)
+      const pathOf = (id = '') => `/v1/portals/${PORTAL}/imports/${id}/events`
+
+      const listening = Promise.all([listenPiecemeal(place.web, pathOf(body?.id)), listenPiecemeal(place.web, pathOf(more?.id))])
+      await place.startWorker()
+
+      for (const [i, told] of (await listening).entries()) {
+        expect(told).toEqual((await listen(place.web, pathOf([body, more][i]?.id))).told)
+        expect(told.map(({ type }) => type)).toEqual(expect.arrayContaining(['accepted', 'submitting', 'submitted']))
+        expect(told.at(-1)?.type).toBe('done')
+        const ids = told.map(({ id }) => Number(id))
+        expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b))
+      }
+      expect(place.countLogged(/"msg":"submitted"/)[0]).toBe(0)
     },
     SLOW_MS,
   )
