@@ -2,28 +2,30 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSimulator } from '../../src/simulator/simulator.js'
 import { PORTAL, until } from '../support/app.js'
 import { listen, listenPiecemeal } from '../support/events.js'
 import { freePort } from '../support/port.js'
 import { createTestDatabase } from '../support/postgres.js'
 import { kill, runScript, testPlace } from '../support/process.js'
-import { contactsCsv, untilState, uploadFile } from '../support/requests.js'
+import { ask, contactsCsv, untilState, uploadFile } from '../support/requests.js'
 import { passLeases } from './support/leases.js'
 
 const SLOW_MS = 300_000
 const RECOVERY_MS = 120_000
 
 /** One process that serves, on one database and one folder; workers are added, on ports of their own. */
-async function webPlace() {
+async function webPlace(change: Record<string, string> = {}) {
   const database = await createTestDatabase()
   onTestFinished(database.drop)
-  const place = await testPlace({ DATABASE_URL: database.url, ROLE: 'web', AMBIGUOUS_WINDOW_SECONDS: '5' })
-  await place.start()
+  const place = await testPlace({ DATABASE_URL: database.url, ROLE: 'web', AMBIGUOUS_WINDOW_SECONDS: '5', ...change })
+  const server = await place.start()
   const key = await place.prepare()
   const web = { url: place.url, key }
   return {
     ...place,
     web,
+    server,
     startWorker: async () => place.start({ ROLE: 'worker', PORT: String(await freePort()) }),
     upload: (count: number) => Promise.all(Array.from({ length: count }, () => uploadFile(web).then(({ body }) => body))),
     untilDone: async (imports: { id: string }[]) => {
@@ -132,6 +134,38 @@ describe('ROLE=web and ROLE=worker, as processes on one database and one folder'
         expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b))
       }
       expect(place.countLogged(/"msg":"submitted"/)[0]).toBe(0)
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'share the simulated HubSpot of test keys: one accepts, another does the work, and both may start anew',
+    async () => {
+      const simulator = await createSimulator({ clientId: 'demo-client', clientSecret: 'demo-secret' })
+      onTestFinished(() => simulator.close())
+      const place = await webPlace({ SIMULATOR_URL: simulator.url })
+      const { stdout } = await place.cli('keys', 'create', '--partner', 'Partner', '--test', '--json')
+      const { key, portalId } = JSON.parse(stdout) as { key: string; portalId: string }
+      const test = { url: place.url, key }
+      const send = () =>
+        uploadFile(test, { key, portalId, file: contactsCsv(2, 1) }).then(({ body }) => ({ id: body.id, portalId }))
+
+      const made = await send()
+      await untilState(test, made, 'accepted')
+      const worker = await place.startWorker()
+      const done = await untilState(test, made, RECOVERY_MS, 'done')
+      await Promise.all([kill(place.server, 'SIGTERM'), kill(worker, 'SIGTERM')])
+      await Promise.all([place.start(), place.startWorker()])
+      const [read, errors] = await Promise.all(
+        ['', '/errors?origin=hubspot'].map((part) => ask(test, `/v1/portals/${portalId}/imports/${made.id}${part}`)),
+      )
+      const later = await untilState(test, await send(), RECOVERY_MS, 'done')
+
+      expect(done.counters).toMatchObject({ CREATED_OBJECTS: 2, ERRORS: 1 })
+      expect(read).toMatchObject({ status: 200, body: done })
+      expect(errors?.body.results).toMatchObject([{ line: 4 }])
+      expect(simulator.control.imports().map(({ id }) => id)).toEqual([done, later].map(({ parts }) => parts[0]?.hubspotImportId))
+      expect(place.hubspot.control.imports()).toEqual([])
     },
     SLOW_MS,
   )
