@@ -92,7 +92,7 @@ function openApp({ config, log }: Basics): Express {
   app.disable('x-powered-by')
 
   app.use(requestLog(log))
-  app.use(boundUnreadBody, boundSlowBody)
+  app.use(boundUnreadBody, boundSlowBody())
   app.get('/livez', (_req, res) => void res.json({ status: 'ok' }))
   return app
 }

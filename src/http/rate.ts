@@ -4,8 +4,8 @@ import ipaddr from 'ipaddr.js'
 /** How a limit stands after a request: `waitSeconds` is 0 for one that was let in. */
 export type Standing = { limit: number; left: number; resetSeconds: number; waitSeconds: number }
 
-const WINDOW_SECONDS = 60
-/** Of the quiet ones the oldest are forgotten: they would be let in anyway. */
+export const RATE_WINDOW_SECONDS = 60
+/** Beyond that whoever came longest ago is forgotten, and let in as if he had never come. */
 const MAX_REMEMBERED = 50_000
 
 export type Limiter = ReturnType<typeof createLimiter>
@@ -19,17 +19,17 @@ export type Limiter = ReturnType<typeof createLimiter>
  */
 export function createLimiter(perMinute: number, now: () => number = () => performance.now() / 1_000) {
   const freshAt = new Map<string, number>()
-  const spacing = WINDOW_SECONDS / perMinute
+  const spacing = RATE_WINDOW_SECONDS / perMinute
 
   function standing(subject: string, cost: number): Standing {
     const at = now()
     const before = Math.max(freshAt.get(subject) ?? 0, at)
     const after = before + cost * spacing
-    const waitSeconds = Math.max(0, after - at - WINDOW_SECONDS)
+    const waitSeconds = Math.max(0, after - at - RATE_WINDOW_SECONDS)
     const isIn = waitSeconds < 1e-9
     const fresh = isIn ? after : before
     if (isIn && cost > 0) remember(subject, fresh)
-    const left = Math.max(0, Math.floor((WINDOW_SECONDS - (fresh - at)) / spacing + 1e-9))
+    const left = Math.max(0, Math.floor((RATE_WINDOW_SECONDS - (fresh - at)) / spacing + 1e-9))
     return {
       limit: perMinute,
       left,
@@ -51,7 +51,7 @@ export function createLimiter(perMinute: number, now: () => number = () => perfo
     /** Counts a request, if it is let in. */
     take: (subject: string): Standing => standing(subject, 1),
     /** Whether it has come lately. */
-    isKnown: (subject: string): boolean => (freshAt.get(subject) ?? Number.NEGATIVE_INFINITY) > now() - WINDOW_SECONDS,
+    isKnown: (subject: string): boolean => (freshAt.get(subject) ?? Number.NEGATIVE_INFINITY) > now() - RATE_WINDOW_SECONDS,
 
     /** How it stands, without counting. `waitSeconds` is what the next one would have to wait. */
     look(subject: string): Standing {
@@ -77,5 +77,3 @@ export function rateHeaders(told: Told[]): Record<'RateLimit' | 'RateLimit-Polic
     RateLimit: told.map(({ name, left, resetSeconds }) => `"${name}";r=${left};t=${resetSeconds}`).join(', '),
   }
 }
-
-export const RATE_WINDOW_SECONDS = WINDOW_SECONDS

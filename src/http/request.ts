@@ -65,15 +65,17 @@ export const boundUnreadBody: RequestHandler = (req, res, next) => {
  * Ends a request whose body does not come: whoever wants more time for it (an upload) watches it himself. Node's own limit
  * knows no difference between the two.
  */
-export const boundSlowBody: RequestHandler = (req, res, next) => {
-  if (!hasBody(req)) return next()
-  const timer = setTimeout(() => {
-    if (req.complete || res.locals.isWatched || res.headersSent) return
-    next(new AppError('request_timeout', { headers: { connection: 'close' } }))
-  }, BODY_MS)
-  req.once('end', () => clearTimeout(timer))
-  req.once('close', () => clearTimeout(timer))
-  next()
+export function boundSlowBody(ms = BODY_MS): RequestHandler {
+  return (req, res, next) => {
+    if (!hasBody(req)) return next()
+    const timer = setTimeout(() => {
+      if (req.complete || res.locals.isWatched || res.headersSent) return
+      next(new AppError('request_timeout', { headers: { connection: 'close' } }))
+    }, ms)
+    req.once('end', () => clearTimeout(timer))
+    req.once('close', () => clearTimeout(timer))
+    next()
+  }
 }
 
 /** Whether its headers announce one. @see RFC 9112, 6.3 */

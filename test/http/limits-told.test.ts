@@ -46,7 +46,7 @@ describe('a limit of requests', () => {
     return limiter.look('a').waitSeconds
   }
 
-  it('forgets the quiet ones rather than grow without end', () => {
+  it('forgets who came longest ago rather than grow without end', () => {
     const limiter = createLimiter(1, () => 0)
     for (let i = 0; i < 60_000; i++) limiter.take(String(i))
 
