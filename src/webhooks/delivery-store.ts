@@ -1,8 +1,8 @@
-import { type Database, Prisma } from '../db/prisma.js'
+import { type Database, Prisma, type Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
 import type { Seal } from '../portals/seal.js'
 import type { Secret } from '../secret.js'
-import type { EndpointOwner } from './endpoint-store.js'
+import { type EndpointOwner, isOf, lockOwn } from './endpoint-store.js'
 import { TEST_EVENT } from './schema.js'
 import type { SendProblem, Sent } from './send.js'
 
@@ -158,9 +158,10 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
 
     /**
      * The newest first, before `after`; or, with `since`, the oldest first from behind it: without those of transactions
-     * that began before one which has not ended, so that none is ever passed over.
+     * that began before one which has not ended, so that none is ever passed over. @throws {AppError} `endpoint_not_found`
      */
     async list(
+      owner: EndpointOwner,
       endpointId: string,
       {
         state,
@@ -170,36 +171,46 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
       }: { state?: DeliveryState | undefined; limit: number; after?: string | undefined; since?: string | undefined },
     ): Promise<Delivery[]> {
       const parts = [
-        Prisma.sql`d."endpointId" = ${endpointId}`,
+        isOwn(owner, endpointId),
         state === undefined ? Prisma.sql`true` : STATES[state],
         after === undefined ? Prisma.sql`true` : Prisma.sql`d."number" < ${BigInt(after)}`,
         since === undefined ? Prisma.sql`true` : behind(since),
       ]
       const order = since === undefined ? Prisma.sql`d."number" DESC` : Prisma.sql`d."xid", d."number"`
-      return read(Prisma.join(parts, ' AND '), order, limit)
+      const found = await read(Prisma.join(parts, ' AND '), order, limit)
+      if (found.length === 0) await requireOwn(prisma, owner, endpointId)
+      return found
     },
 
-    /** Sends a message again, under its id. @throws {AppError} `delivery_not_found` */
-    async replay(endpointId: string, id: string): Promise<Delivery> {
-      await prisma.$executeRaw`UPDATE "WebhookDelivery" d SET ${AGAIN} WHERE d."id" = ${id} AND d."endpointId" = ${endpointId} AND ${IS_SENT}`
-      const [delivery] = await read(Prisma.sql`d."id" = ${id} AND d."endpointId" = ${endpointId}`, Prisma.sql`1`, 1)
-      if (!delivery) throw new AppError('delivery_not_found')
+    /** Sends a message again, under its id. @throws {AppError} `endpoint_not_found`, `delivery_not_found` */
+    async replay(owner: EndpointOwner, endpointId: string, id: string): Promise<Delivery> {
+      const isIt = Prisma.sql`d."id" = ${id} AND ${isOwn(owner, endpointId)}`
+      await prisma.$executeRaw`UPDATE "WebhookDelivery" d SET ${AGAIN} WHERE ${isIt} AND ${IS_SENT}`
+      const [delivery] = await read(isIt, Prisma.sql`1`, 1)
+      if (!delivery) {
+        await requireOwn(prisma, owner, endpointId)
+        throw new AppError('delivery_not_found')
+      }
       await prisma.$executeRaw`SELECT pg_notify('importal_deliveries', '')`
       return delivery
     },
 
-    /** The same for what was given up since an instant, or for everything; the oldest five thousand. Resolves to how many. @throws {AppError} `too_many_requests` */
-    async replaySince(endpointId: string, since: Date, which: 'failed' | 'all'): Promise<number> {
+    /**
+     * The same for what was given up since an instant, or for everything; the oldest five thousand. Resolves to how many.
+     * @throws {AppError} `endpoint_not_found`, `too_many_requests`
+     */
+    async replaySince(owner: EndpointOwner, endpointId: string, since: Date, which: 'failed' | 'all'): Promise<number> {
       const replayed = await prisma.$transaction(async (tx) => {
+        await requireOwn(tx, owner, endpointId)
         const [turn] = await tx.$queryRaw<{ isFree: boolean }[]>`
           SELECT pg_try_advisory_xact_lock(hashtextextended(${`replay ${endpointId}`}, 0)) AS "isFree"`
         if (!turn?.isFree)
           throw new AppError('too_many_requests', { detail: 'Messages of it are just being sent again.', retryAfterSeconds: 5 })
         return tx.$executeRaw`
-        UPDATE "WebhookDelivery" d SET ${AGAIN} WHERE ${IS_SENT} AND d."id" IN (
-          SELECT d."id" FROM "WebhookDelivery" d WHERE d."endpointId" = ${endpointId} AND d."createdAt" >= ${since}
-            AND ${which === 'all' ? Prisma.sql`true` : STATES.failed}
-          ORDER BY d."number" LIMIT ${MAX_REPLAYED})`
+          UPDATE "WebhookDelivery" d SET ${AGAIN} WHERE ${IS_SENT} AND d."id" IN (
+            SELECT d."id" FROM "WebhookDelivery" d WHERE ${isOwn(owner, endpointId)} AND d."createdAt" >= ${since}
+              AND ${which === 'all' ? Prisma.sql`true` : STATES.failed}
+            ORDER BY d."number" LIMIT ${MAX_REPLAYED})`
       })
       await prisma.$executeRaw`SELECT pg_notify('importal_deliveries', '')`
       return replayed
@@ -208,9 +219,7 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
     /** An event that means nothing. @throws {AppError} `endpoint_not_found`, `too_many_tests` */
     async test(owner: EndpointOwner, endpointId: string): Promise<Delivery> {
       const id = await prisma.$transaction(async (tx) => {
-        const known = await tx.webhookEndpoint.findFirst({ where: { id: endpointId, ...owner }, select: { url: true } })
-        if (!known) throw new AppError('endpoint_not_found')
-        await tx.$executeRaw`SELECT 1 FROM "WebhookEndpoint" WHERE "id" = ${endpointId} FOR UPDATE`
+        const known = await lockOwn(tx, owner, endpointId)
         const [recent] = await tx.$queryRaw<{ count: number }[]>`
           SELECT count(*)::int AS count FROM "WebhookDelivery"
           WHERE "endpointId" = ${endpointId} AND "type" = ${TEST_EVENT} AND "createdAt" > now() - interval '1 minute'`
@@ -236,6 +245,16 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
 /** Where whoever fetches goes on behind a message. */
 export function placeOf({ xid, number }: Pick<Delivery, 'xid' | 'number'>): string {
   return `${xid}-${number}`
+}
+
+/** For whoever has found no message: whether there could have been one. @throws {AppError} `endpoint_not_found` */
+async function requireOwn(tx: Transaction, owner: EndpointOwner, id: string): Promise<void> {
+  if ((await tx.webhookEndpoint.count({ where: { id, ...owner } })) === 0) throw new AppError('endpoint_not_found')
+}
+
+/** Whether a message, which the statement calls `d`, is one of an endpoint that is the owner's. */
+function isOwn(owner: EndpointOwner, endpointId: string): Prisma.Sql {
+  return Prisma.sql`d."endpointId" = (SELECT e."id" FROM "WebhookEndpoint" e WHERE e."id" = ${endpointId} AND ${isOf(owner)})`
 }
 
 function behind(place: string): Prisma.Sql {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { newId } from '../db/ids.js'
-import type { Database, Transaction } from '../db/prisma.js'
+import { type Database, Prisma, type Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
 import { recordAudit } from '../portals/audit-store.js'
 import type { Seal } from '../portals/seal.js'
@@ -86,10 +86,7 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
     /** What is disabled keeps the reason it has. @throws {AppError} `endpoint_not_found` */
     async change(owner: EndpointOwner, id: string, { url, events, isDisabled }: EndpointContent & { isDisabled: boolean }) {
       return prisma.$transaction(async (tx) => {
-        const [known] = await tx.$queryRaw<Pick<Endpoint, 'disabledAt' | 'disabledReason'>[]>`
-          SELECT "disabledAt", "disabledReason" FROM "WebhookEndpoint" WHERE "id" = ${id} FOR UPDATE`
-        const mine = known && (await tx.webhookEndpoint.findFirst({ where: { id, ...owner }, select: { id: true } }))
-        if (!mine) throw new AppError('endpoint_not_found')
+        const known = await lockOwn(tx, owner, id)
         const by = 'portalId' in owner ? 'admin' : 'partner'
         const disabled = isDisabled
           ? { disabledAt: known.disabledAt ?? new Date(), disabledReason: known.disabledReason ?? by }
@@ -118,12 +115,9 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
     /** A new secret; the one before signs for a day as well, and one before that no more. @throws {AppError} `endpoint_not_found` */
     async rotate(owner: EndpointOwner, id: string): Promise<NewEndpoint> {
       return prisma.$transaction(async (tx) => {
-        const [row] = await tx.$queryRaw<{ secret: string }[]>`
-          SELECT "secret" FROM "WebhookEndpoint" WHERE "id" = ${id} FOR UPDATE`
-        const mine = row && (await tx.webhookEndpoint.findFirst({ where: { id, ...owner }, select: { id: true } }))
-        if (!mine) throw new AppError('endpoint_not_found')
+        const known = await lockOwn(tx, owner, id)
         const made = newSecret()
-        const previous = seal.closeText(seal.openText(row.secret, id), id)
+        const previous = seal.closeText(seal.openText(known.secret, id), id)
         const endpoint = await tx.webhookEndpoint.update({
           where: { id },
           data: {
@@ -178,6 +172,23 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
     const { sealed: sealedText, keyId } = seal.closeText(text, id)
     return { secret: sealedText, secretKeyId: keyId }
   }
+}
+
+/** Whether an endpoint, which the statement calls `e`, is an owner's. */
+export function isOf(owner: EndpointOwner): Prisma.Sql {
+  return 'portalId' in owner
+    ? Prisma.sql`e."portalId" = ${owner.portalId}`
+    : Prisma.sql`e."partnerId" = ${owner.partnerId} AND e."isTest" = ${owner.isTest}`
+}
+
+type Locked = Pick<Endpoint, 'url' | 'disabledAt' | 'disabledReason'> & { secret: string }
+
+/** An endpoint as it stays until the transaction ends, its secret sealed. @throws {AppError} `endpoint_not_found` */
+export async function lockOwn(tx: Transaction, owner: EndpointOwner, id: string): Promise<Locked> {
+  const [known] = await tx.$queryRaw<Locked[]>`
+    SELECT e."url", e."disabledAt", e."disabledReason", e."secret" FROM "WebhookEndpoint" e WHERE e."id" = ${id} AND ${isOf(owner)} FOR UPDATE`
+  if (!known) throw new AppError('endpoint_not_found')
+  return known
 }
 
 /** @see Standard Webhooks 1.0: 24 to 64 bytes, in base64, behind `whsec_` */

@@ -43,11 +43,6 @@ export function webhookRoutes(deps: Deps): Router {
     return { partnerId, isTest }
   }
 
-  async function findOwn(res: Parameters<typeof callerOf>[0], id: string): Promise<Endpoint> {
-    const found = await endpoints.find(ownerOf(res), id)
-    if (!found) throw new AppError('endpoint_not_found')
-    return found
-  }
   function checkUrl(url: string | null): void {
     if (url !== null) checkTarget(url, config.webhooksAnywhere)
   }
@@ -71,7 +66,11 @@ export function webhookRoutes(deps: Deps): Router {
   router.get(
     findEndpoint.path,
     known,
-    serve(findEndpoint, async ({ params, res }) => viewEndpoint(await findOwn(res, params.endpointId))),
+    serve(findEndpoint, async ({ params, res }) => {
+      const found = await endpoints.find(ownerOf(res), params.endpointId)
+      if (!found) throw new AppError('endpoint_not_found')
+      return viewEndpoint(found)
+    }),
   )
   router.put(
     changeEndpoint.path,
@@ -105,8 +104,7 @@ export function webhookRoutes(deps: Deps): Router {
     listDeliveries.path,
     known,
     serve(listDeliveries, async ({ params: { endpointId }, query, res }) => {
-      await findOwn(res, endpointId)
-      const results = await deliveries.list(endpointId, query)
+      const results = await deliveries.list(ownerOf(res), endpointId, query)
       const newest = results.at(-1)
       const last = newest?.number
       const isMore = results.length === query.limit && query.since === undefined && last !== undefined
@@ -125,19 +123,17 @@ export function webhookRoutes(deps: Deps): Router {
   router.post(
     replayDelivery.path,
     known,
-    serve(replayDelivery, async ({ params: { endpointId, deliveryId }, res }) => {
-      await findOwn(res, endpointId)
-      return viewDelivery(await deliveries.replay(endpointId, deliveryId))
-    }),
+    serve(replayDelivery, async ({ params: { endpointId, deliveryId }, res }) =>
+      viewDelivery(await deliveries.replay(ownerOf(res), endpointId, deliveryId)),
+    ),
   )
   router.post(
     replaySince.path,
     known,
     json,
-    serve(replaySince, async ({ params: { endpointId }, body: { since, which }, res }) => {
-      await findOwn(res, endpointId)
-      return { replayed: await deliveries.replaySince(endpointId, new Date(since), which) }
-    }),
+    serve(replaySince, async ({ params: { endpointId }, body: { since, which }, res }) => ({
+      replayed: await deliveries.replaySince(ownerOf(res), endpointId, new Date(since), which),
+    })),
   )
   router.all(createEndpoint.path, onlyMethods('GET', 'HEAD', 'POST'))
   router.all(findEndpoint.path, onlyMethods('GET', 'HEAD', 'PUT', 'DELETE'))

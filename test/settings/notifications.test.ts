@@ -100,7 +100,9 @@ describe('an address that an admin adds', () => {
     const { path } = await add(app, owner, { url: 'https://hooks.example.com/' })
 
     expect((await stranger.go(`${stranger.base}${path}`)).status).toBe(404)
-    for (const action of ['', '/test', '/rotate', '/turn-off', '/replay', '/delete'])
+    expect((await owner.send(`${path}/test`, {})).status).toBe(303)
+    const [{ id } = { id: '' }] = await app.query<{ id: string }>('SELECT "id" FROM "WebhookDelivery"')
+    for (const action of ['', '/test', '/rotate', '/turn-off', '/replay', `/deliveries/${id}/replay`, '/delete'])
       expect((await stranger.send(path + action, action === '' ? { url: 'https://x.example.com/' } : {})).status, action).toBe(
         404,
       )

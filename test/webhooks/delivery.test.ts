@@ -122,6 +122,47 @@ describe('a webhook', () => {
     expect([swapped.status, swapped.body.code]).toEqual([404, 'delivery_not_found'])
   })
 
+  it('is found by the store for its endpoint’s owner alone, who is part of every question', async () => {
+    const app = await testApp({ env: ANYWHERE, work: false })
+    const { deliveries, endpoints } = app.deps
+    const [{ partnerId = '' } = {}] = await app.query<{ partnerId: string }>('SELECT "partnerId" FROM "ApiKey"')
+    const { id } = await endpoints.create({ portalId: PORTAL }, { url: 'https://hooks.example.com/', events: [] })
+    const { id: message } = await deliveries.test({ portalId: PORTAL }, id)
+    const before = await app.query('SELECT * FROM "WebhookDelivery"')
+
+    for (const owner of [{ portalId: OTHER_PORTAL }, { partnerId, isTest: false }, { partnerId, isTest: true }])
+      for (const asked of [
+        () => deliveries.list(owner, id, { limit: 10 }),
+        () => deliveries.replay(owner, id, message),
+        () => deliveries.replaySince(owner, id, new Date(0), 'all'),
+        () => deliveries.test(owner, id),
+        () => endpoints.change(owner, id, { url: null, events: [], isDisabled: true }),
+        () => endpoints.rotate(owner, id),
+        () => endpoints.delete(owner, id),
+      ])
+        await expect(asked(), String(asked)).rejects.toMatchObject({ code: 'endpoint_not_found' })
+
+    expect(await app.query('SELECT * FROM "WebhookDelivery"')).toEqual(before)
+    expect((await deliveries.list({ portalId: PORTAL }, id, { limit: 10 })).map((one) => one.id)).toEqual([message])
+  })
+
+  it('is kept from nobody by a stranger who asks for its endpoint: he locks nothing of another’s', async () => {
+    const app = await testApp({ env: ANYWHERE, work: false })
+    const { id } = await addEndpoint(app, null)
+    const stranger = await app.createKey('Stranger')
+
+    await app.query('BEGIN')
+    await app.query(`SELECT 1 FROM "WebhookEndpoint" WHERE "id" = $1 FOR UPDATE`, [id])
+    const refused = await Promise.all([
+      call(app, 'PUT', `/v1/endpoints/${id}`, { url: null }, stranger),
+      call(app, 'POST', `/v1/endpoints/${id}/rotate`, undefined, stranger),
+      call(app, 'POST', `/v1/endpoints/${id}/test`, undefined, stranger),
+    ])
+    await app.query('ROLLBACK')
+
+    expect(refused.map(({ body }) => body.code)).toEqual(Array(3).fill('endpoint_not_found'))
+  })
+
   it('tells only what was asked for', async () => {
     const app = await testApp({ env: ANYWHERE })
     const endpoint = await addEndpoint(app, null, ['import.completed', 'portal.disconnected'])

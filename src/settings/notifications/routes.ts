@@ -36,9 +36,15 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
   const ownerOf = ({ portal }: Visit) => ({ portalId: portal.id })
 
   /** @throws {AppError} `endpoint_not_found` */
+  function idOf({ req }: Visit): string {
+    const id = EndpointId.safeParse(req.params.endpointId).data
+    if (id === undefined) throw new AppError('endpoint_not_found')
+    return id
+  }
+
+  /** @throws {AppError} `endpoint_not_found` */
   async function find(visit: Visit): Promise<Endpoint> {
-    const id = EndpointId.safeParse(visit.req.params.endpointId).data
-    const found = id && (await endpoints.find(ownerOf(visit), id))
+    const found = await endpoints.find(ownerOf(visit), idOf(visit))
     if (!found) throw new AppError('endpoint_not_found')
     return found
   }
@@ -56,7 +62,7 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
     const { req } = visit
     const endpoint = await find(visit)
     const after = /^\d{1,18}$/.exec(String(req.query.after ?? ''))?.[0]
-    const found = await deliveries.list(endpoint.id, { limit: SHOWN, after })
+    const found = await deliveries.list(ownerOf(visit), endpoint.id, { limit: SHOWN, after })
     await visit.show('settings/notifications/endpoint', NOTIFICATIONS, {
       menu: 'notifications',
       endpoint,
@@ -138,40 +144,39 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
   router.post(
     `${one}/test`,
     pages.form(NOTHING, async (visit) => {
-      const endpoint = await find(visit)
-      await deliveries.test(ownerOf(visit), endpoint.id)
-      backTo(visit, endpoint, '?tested=1')
+      const id = idOf(visit)
+      await deliveries.test(ownerOf(visit), id)
+      backTo(visit, { id }, '?tested=1')
     }),
   )
   router.post(
     `${one}/rotate`,
     pages.form(NOTHING, async (visit) => {
-      const { secret, ...endpoint } = await endpoints.rotate(ownerOf(visit), (await find(visit)).id)
+      const { secret, ...endpoint } = await endpoints.rotate(ownerOf(visit), idOf(visit))
       await showSecret(visit, endpoint, secret)
     }),
   )
   router.post(
     `${one}/replay`,
     pages.form(NOTHING, async (visit) => {
-      const endpoint = await find(visit)
+      const id = idOf(visit)
       const since = new Date(Date.now() - REPLAYED_DAYS * 86_400_000)
-      backTo(visit, endpoint, `?replayed=${await deliveries.replaySince(endpoint.id, since, 'failed')}`)
+      backTo(visit, { id }, `?replayed=${await deliveries.replaySince(ownerOf(visit), id, since, 'failed')}`)
     }),
   )
   router.post(
     `${one}/deliveries/:deliveryId/replay`,
     pages.form(NOTHING, async (visit) => {
-      const endpoint = await find(visit)
-      const id = DeliveryId.safeParse(visit.req.params.deliveryId).data
-      if (id === undefined) throw new AppError('delivery_not_found')
-      await deliveries.replay(endpoint.id, id)
-      backTo(visit, endpoint)
+      const [id, deliveryId] = [idOf(visit), DeliveryId.safeParse(visit.req.params.deliveryId).data]
+      if (deliveryId === undefined) throw new AppError('delivery_not_found')
+      await deliveries.replay(ownerOf(visit), id, deliveryId)
+      backTo(visit, { id })
     }),
   )
   router.post(
     `${one}/delete`,
     pages.form(NOTHING, async (visit) => {
-      await endpoints.delete(ownerOf(visit), (await find(visit)).id)
+      await endpoints.delete(ownerOf(visit), idOf(visit))
       visit.res.redirect(303, `${visit.base}/notifications`)
     }),
   )
