@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { PROBLEMS, type ProblemCode } from '../errors.js'
 import { ImportRequest } from '../imports/import-request.js'
 import { validateImport } from '../imports/schema.js'
-import { EVENTS } from '../webhooks/schema.js'
+import { WebhookMessage } from '../webhooks/schema.js'
 import { curlOf } from './curl.js'
 import { GROUPS, type Operation } from './operations.js'
 
@@ -57,23 +57,6 @@ export const ProblemView = z
     requestId: z.string().optional().describe('Tell it to whoever runs this Importal.'),
   })
   .meta({ id: 'Problem' })
-
-const WebhookMessage = z
-  .object({
-    type: z.enum([...EVENTS, 'endpoint.test']),
-    timestamp: z.iso.datetime(),
-    data: z.looseObject({
-      importId: z.string().optional(),
-      portalId: z.string().optional(),
-      partnerId: z.string().nullable().optional(),
-      state: z.string().optional(),
-      reason: z.string().nullable().optional(),
-      problem: z.string().nullable().optional().describe('The code of a problem.'),
-      rows: z.number().nullable().optional(),
-      correctionOf: z.string().nullable().optional(),
-    }),
-  })
-  .meta({ id: 'WebhookMessage' })
 
 /** The whole partner API as OpenAPI 3.1, printed from the descriptions that the server itself works by. */
 export function describeApi(): OpenApi {

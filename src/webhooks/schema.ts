@@ -17,6 +17,25 @@ export const EVENTS = [
 /** Sent only when somebody asks for it. */
 export const TEST_EVENT = 'endpoint.test'
 
+/** What the triggers of the database write, and endpoints are sent. */
+export const WebhookMessage = z
+  .object({
+    type: z.enum([...EVENTS, TEST_EVENT]),
+    timestamp: z.iso.datetime(),
+    data: z.looseObject({
+      importId: z.string().optional(),
+      portalId: z.string().optional(),
+      partnerId: z.string().nullable().optional(),
+      state: z.string().optional(),
+      reason: z.string().nullable().optional(),
+      problem: z.string().nullable().optional().describe('The code of a problem.'),
+      rows: z.number().nullable().optional(),
+      correctionOf: z.string().nullable().optional(),
+      status: z.string().optional().describe('Of the portal, where it is one that a message tells of.'),
+    }),
+  })
+  .meta({ id: 'WebhookMessage' })
+
 export const EndpointId = z.string().regex(/^end_[0-9a-f]{32}$/)
 export const DeliveryId = z.string().regex(/^msg_[0-9a-f]{32}$/)
 

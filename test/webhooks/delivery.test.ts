@@ -2,16 +2,20 @@ import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import pg from 'pg'
 import { Webhook } from 'standardwebhooks'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
 import { RETRY_SECONDS } from '../../src/webhooks/delivery-store.js'
-import type { DeliveryView, EndpointView } from '../../src/webhooks/schema.js'
+import { type DeliveryView, type EndpointView, WebhookMessage } from '../../src/webhooks/schema.js'
 import { createSender } from '../../src/webhooks/send.js'
 import { OTHER_PORTAL, PORTAL, type TestApp, testApp, until } from '../support/app.js'
-import { startRawReceiver, startReceiver } from '../support/receiver.js'
+import { startReceiver as startAnyReceiver, startRawReceiver } from '../support/receiver.js'
 import { untilState, uploadFile } from '../support/requests.js'
 
 type Endpoint = EndpointView & { secret: string }
 type Delivery = Omit<DeliveryView, 'log'> & { log: { status: number | null; problem: string | null; answer: string | null }[] }
+
+/** A message that tells nothing which is not described. */
+const Message = z.strictObject({ ...WebhookMessage.shape, data: z.strictObject(WebhookMessage.shape.data.shape) })
 
 const ANYWHERE = { WEBHOOKS_ANYWHERE: 'true' }
 
@@ -32,8 +36,20 @@ async function addEndpoint(app: TestApp, url: string | null, events: string[] = 
   return body
 }
 
-const deliveriesOf = async (app: TestApp, { id }: { id: string }, query = '') =>
-  (await call<{ results: Delivery[] }>(app, 'GET', `/v1/endpoints/${id}/deliveries${query}`)).body.results
+async function deliveriesOf(app: TestApp, { id }: { id: string }, query = ''): Promise<Delivery[]> {
+  const { results } = (await call<{ results: Delivery[] }>(app, 'GET', `/v1/endpoints/${id}/deliveries${query}`)).body
+  for (const { payload } of results) Message.parse(JSON.parse(payload))
+  return results
+}
+
+/** A receiver whose messages are all as they are described, by the end of the test. */
+async function startReceiver(...given: Parameters<typeof startAnyReceiver>) {
+  const receiver = await startAnyReceiver(...given)
+  onTestFinished(() => {
+    for (const { body } of receiver.received) Message.parse(JSON.parse(body))
+  })
+  return receiver
+}
 
 const makeDue = (app: TestApp) =>
   app.query(`UPDATE "WebhookDelivery" SET "nextAttemptAt" = now() WHERE "nextAttemptAt" IS NOT NULL`)
