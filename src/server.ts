@@ -149,13 +149,16 @@ function keepDoing(deps: JobDeps, act: (deps: JobDeps) => Promise<void>): () => 
 /** An encryption key that is still needed is not to be dropped unnoticed: its portals could never be opened again. */
 async function describeMissingKeys({ dataKeys, endpoints, config }: Deps): Promise<string | undefined> {
   const [portals, secrets] = [await dataKeys.countByKey(), await endpoints.countByKey()]
-  const inUse = [...Object.entries(portals), ...Object.entries(secrets)]
-  const missing = inUse.filter(([id]) => !config.encryptionKeys.some((key) => key.id === id))
+  const missing = Object.keys({ ...portals, ...secrets }).filter((id) => !config.encryptionKeys.some((key) => key.id === id))
   if (missing.length === 0) return undefined
-  const lines = missing.map(
-    ([id, count]) => `  key "${id}" still wraps the data keys of ${count} portal${count === 1 ? '' : 's'}`,
-  )
+  const kinds = (id: string) =>
+    [countOf('the data keys', portals[id], 'portal'), countOf('the secrets', secrets[id], 'endpoint')].filter(Boolean)
+  const lines = missing.map((id) => `  key "${id}" still wraps ${kinds(id).join(' and ')}`)
   return `Importal cannot start: ENCRYPTION_KEYS lacks what is still in use.\n\n${lines.join('\n')}\n\nPut it back behind the current key, run: npm run -s importal -- rotate-encryption, and drop it when that says so.\n`
+}
+
+function countOf(what: string, count: number | undefined, of: string): string {
+  return count ? `${what} of ${count} ${of}${count === 1 ? '' : 's'}` : ''
 }
 
 /** What one process stores in a folder of its own, another one would never find. */

@@ -119,7 +119,7 @@ describe('rotate-encryption', () => {
 
 describe('an encryption key that is still in use', () => {
   it(
-    'cannot be dropped: the start is refused and says how many portals need it, until rotate-encryption was run',
+    'cannot be dropped: the start is refused and says how many portals and endpoints need it, until rotate-encryption was run',
     async () => {
       const [older, newer] = [newKey('old'), newKey('new')]
       const database = await createTestDatabase()
@@ -127,6 +127,14 @@ describe('an encryption key that is still in use', () => {
       const place = await testPlace({ DATABASE_URL: database.url, ENCRYPTION_KEYS: older })
       const app = await place.start()
       await installPortal(place.url, place.hubspot, PORTAL)
+      const { key } = JSON.parse((await place.cli('keys', 'create', '--partner', 'P', '--portal', PORTAL, '--json')).stdout) as {
+        key: string
+      }
+      await fetch(`${place.url}/v1/endpoints`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: '{}',
+      })
       await kill(app, 'SIGTERM')
 
       place.env.ENCRYPTION_KEYS = newer
@@ -138,10 +146,10 @@ describe('an encryption key that is still in use', () => {
 
       expect([refused.code, refused.stderr]).toEqual([
         78,
-        expect.stringContaining('key "old" still wraps the data keys of 1 portal\n'),
+        expect.stringContaining('key "old" still wraps the data keys of 1 portal and the secrets of 1 endpoint\n'),
       ])
       for (const key of [older, newer]) expect(refused.stdout + refused.stderr).not.toContain(key.split(':')[1])
-      expect(JSON.parse(rotated.stdout)).toEqual({ rewrapped: 1, resealed: 0, failed: [], inUse: { new: 1 } })
+      expect(JSON.parse(rotated.stdout)).toEqual({ rewrapped: 1, resealed: 1, failed: [], inUse: { new: 2 } })
       expect((await place.cli('portals', 'check', PORTAL)).code).toBe(0)
     },
     WHOLE_TEST_MS,
