@@ -19,7 +19,7 @@ export function startDeliveries(deps: Deps): { stop: () => Promise<void> } {
 
   async function deliver(due: DueDelivery): Promise<void> {
     if (due.secrets.length === 0) return deps.deliveries.recordAttempt(due, { ...NOTHING_SENT, problem: 'secret_lost' })
-    const headers = signedHeaders(due.id, new Date(), due.body, due.secrets)
+    const headers = signedHeaders(due.id, due.claimedAt, due.body, due.secrets)
     await deps.deliveries.recordAttempt(due, await deps.sender.send(due.url, headers, due.body))
   }
 

@@ -3,7 +3,7 @@ import { AppError } from '../errors.js'
 import type { Seal } from '../portals/seal.js'
 import type { Secret } from '../secret.js'
 import { type EndpointOwner, isOf, lockOwn } from './endpoint-store.js'
-import { TEST_EVENT } from './schema.js'
+import { type DeliveryState, TEST_EVENT } from './schema.js'
 import type { SendProblem, Sent } from './send.js'
 
 /** A message that this process is to deliver now, for the `attempt`-th time. */
@@ -11,6 +11,8 @@ export type DueDelivery = {
   id: string
   endpointId: string
   attempt: number
+  /** By the database's clock, and what is signed. */
+  claimedAt: Date
   url: string
   body: string
   /** The current one, and the one before while it still signs; none: they cannot be opened any more. */
@@ -31,8 +33,6 @@ export type Delivery = {
   createdAt: Date
   log: { at: Date; ms: number; status: number | null; problem: SendProblem | null; answer: string | null }[]
 }
-
-export type DeliveryState = 'waiting' | 'delivered' | 'failed' | 'kept'
 
 /** How long after each attempt in vain the next one is made. @see Standard Webhooks 1.0, "Deliverability and reliability" */
 export const RETRY_SECONDS = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]
@@ -111,7 +111,7 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
           UPDATE "WebhookDelivery" d
           SET "claimedUntil" = now() + ${CLAIM_SECONDS} * interval '1 second', "attempts" = d."attempts" + 1
           FROM due, "WebhookEndpoint" e WHERE d."id" = due."id" AND e."id" = d."endpointId"
-          RETURNING d."id", d."endpointId", d."attempts" AS attempt, e."url", d."payload"::text AS body, e."secret",
+          RETURNING d."id", d."endpointId", d."attempts" AS attempt, e."url", d."payload"::text AS body, e."secret", now() AS "claimedAt",
             CASE WHEN e."previousUntil" > now() THEN e."previousSecret" END AS "previousSecret"`
       })
       return rows.map(({ secret, previousSecret, ...due }) => ({

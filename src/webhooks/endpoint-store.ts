@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
 import { newId } from '../db/ids.js'
 import { type Database, Prisma, type Transaction } from '../db/prisma.js'
 import { AppError } from '../errors.js'
 import { recordAudit } from '../portals/audit-store.js'
 import type { Seal } from '../portals/seal.js'
 import { type Secret, secret } from '../secret.js'
-import type { EndpointContent } from './schema.js'
+import { DisabledReason, type EndpointContent, EventName } from './schema.js'
 
 /** Whose an endpoint is: a partner's, who is told of its own imports (with a test key of simulated ones), or a portal's admin's, who is told of all of them. */
 export type EndpointOwner = { partnerId: string; isTest: boolean } | { portalId: string }
@@ -13,10 +14,11 @@ export type EndpointOwner = { partnerId: string; isTest: boolean } | { portalId:
 export type Endpoint = {
   id: string
   url: string | null
-  events: string[]
-  disabledReason: string | null
+  events: EventName[]
+  disabledReason: DisabledReason | null
   disabledAt: Date | null
   takenAt: Date | null
+  /** While the secret before still signs. */
   previousUntil: Date | null
   createdAt: Date
 }
@@ -29,23 +31,19 @@ const SECRET_BYTES = 32
 /** How long a secret that was replaced still signs. */
 const OVERLAP_HOURS = 24
 
-const SHOWN = {
-  id: true,
-  url: true,
-  events: true,
-  disabledReason: true,
-  disabledAt: true,
-  takenAt: true,
-  previousUntil: true,
-  createdAt: true,
-} as const
+const KnownReason = DisabledReason.nullable().catch('partner')
+const KnownEvents = z.array(EventName)
 
 export type EndpointStore = ReturnType<typeof createEndpointStore>
 
 /** Where partners and admins want to be told. Secrets are sealed, and given once. */
 export function createEndpointStore(prisma: Database, seal: Seal) {
-  const find = (owner: EndpointOwner, id: string): Promise<Endpoint | null> =>
-    prisma.webhookEndpoint.findFirst({ where: { id, ...owner }, select: SHOWN })
+  /** @throws {AppError} `endpoint_not_found` */
+  async function findOwn(tx: Transaction, owner: EndpointOwner, id: string): Promise<Endpoint> {
+    const [found] = await readEndpoints(tx, Prisma.sql`e."id" = ${id} AND ${isOf(owner)}`)
+    if (!found) throw new AppError('endpoint_not_found')
+    return found
+  }
 
   /** What an admin does; partners do as they like with what is theirs. */
   async function audit(
@@ -62,11 +60,10 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
   }
 
   return {
-    find,
+    /** @throws {AppError} `endpoint_not_found` */
+    find: (owner: EndpointOwner, id: string): Promise<Endpoint> => findOwn(prisma, owner, id),
 
-    async list(owner: EndpointOwner): Promise<Endpoint[]> {
-      return prisma.webhookEndpoint.findMany({ where: { ...owner }, orderBy: { id: 'asc' }, select: SHOWN, take: MAX_ENDPOINTS })
-    },
+    list: (owner: EndpointOwner): Promise<Endpoint[]> => readEndpoints(prisma, isOf(owner)),
 
     /** @throws {AppError} `too_many_endpoints` */
     async create(owner: EndpointOwner, { url, events }: EndpointContent): Promise<NewEndpoint> {
@@ -76,37 +73,33 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
           throw new AppError('too_many_endpoints', { detail: `There are ${MAX_ENDPOINTS}. Delete one that is not needed.` })
         const id = newId('end')
         const made = newSecret()
-        const data = { id, url, events, ...owner, ...sealed(id, made) }
-        const endpoint = await tx.webhookEndpoint.create({ data, select: SHOWN })
+        await tx.webhookEndpoint.create({ data: { id, url, events, ...owner, ...sealed(id, made) }, select: { id: true } })
         await audit(tx, owner, 'endpoint_created', id)
-        return { ...endpoint, secret: made }
+        return { ...(await findOwn(tx, owner, id)), secret: made }
       })
     },
 
     /** What is disabled keeps the reason it has. @throws {AppError} `endpoint_not_found` */
     async change(owner: EndpointOwner, id: string, { url, events, isDisabled }: EndpointContent & { isDisabled: boolean }) {
       return prisma.$transaction(async (tx) => {
-        const known = await lockOwn(tx, owner, id)
+        await lockOwn(tx, owner, id)
         const by = 'portalId' in owner ? 'admin' : 'partner'
-        const disabled = isDisabled
-          ? { disabledAt: known.disabledAt ?? new Date(), disabledReason: known.disabledReason ?? by }
-          : { disabledAt: null, disabledReason: null }
-        const endpoint = await tx.webhookEndpoint.update({
-          where: { id },
-          data: { url, events, pausedUntil: null, ...disabled },
-          select: SHOWN,
-        })
+        await tx.$executeRaw`
+          UPDATE "WebhookEndpoint" SET "url" = ${url}, "events" = ${events}, "pausedUntil" = NULL,
+            "disabledAt" = CASE WHEN ${isDisabled} THEN coalesce("disabledAt", now()) END,
+            "disabledReason" = CASE WHEN ${isDisabled} THEN coalesce("disabledReason", ${by}) END
+          WHERE "id" = ${id}`
         await audit(tx, owner, 'endpoint_changed', id)
-        return endpoint
+        return findOwn(tx, owner, id)
       })
     },
 
     /** @throws {AppError} `endpoint_not_found` */
     async delete(owner: EndpointOwner, id: string): Promise<Endpoint> {
       return prisma.$transaction(async (tx) => {
-        const known = await tx.webhookEndpoint.findFirst({ where: { id, ...owner }, select: SHOWN })
+        const known = await findOwn(tx, owner, id)
         const { count } = await tx.webhookEndpoint.deleteMany({ where: { id, ...owner } })
-        if (!known || count === 0) throw new AppError('endpoint_not_found')
+        if (count === 0) throw new AppError('endpoint_not_found')
         await audit(tx, owner, 'endpoint_deleted', id)
         return known
       })
@@ -118,17 +111,13 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
         const known = await lockOwn(tx, owner, id)
         const made = newSecret()
         const previous = seal.closeText(seal.openText(known.secret, id), id)
-        const endpoint = await tx.webhookEndpoint.update({
-          where: { id },
-          data: {
-            ...sealed(id, made),
-            previousSecret: previous.sealed,
-            previousUntil: new Date(Date.now() + OVERLAP_HOURS * 3_600_000),
-          },
-          select: SHOWN,
-        })
+        const { secret: text, secretKeyId } = sealed(id, made)
+        await tx.$executeRaw`
+          UPDATE "WebhookEndpoint" SET "secret" = ${text}, "secretKeyId" = ${secretKeyId}, "previousSecret" = ${previous.sealed},
+            "previousUntil" = now() + ${OVERLAP_HOURS} * interval '1 hour'
+          WHERE "id" = ${id}`
         await audit(tx, owner, 'endpoint_secret_rotated', id)
-        return { ...endpoint, secret: made }
+        return { ...(await findOwn(tx, owner, id)), secret: made }
       })
     },
 
@@ -174,6 +163,18 @@ export function createEndpointStore(prisma: Database, seal: Seal) {
   }
 }
 
+async function readEndpoints(tx: Transaction, where: Prisma.Sql): Promise<Endpoint[]> {
+  const rows = await tx.$queryRaw<(Omit<Endpoint, 'events' | 'disabledReason'> & { events: unknown; disabledReason: unknown })[]>`
+    SELECT e."id", e."url", e."events", e."disabledReason", e."disabledAt", e."takenAt", e."createdAt",
+      CASE WHEN e."previousUntil" > now() THEN e."previousUntil" END AS "previousUntil"
+    FROM "WebhookEndpoint" e WHERE ${where} ORDER BY e."id" LIMIT ${MAX_ENDPOINTS}`
+  return rows.map((row) => ({
+    ...row,
+    events: KnownEvents.parse(row.events),
+    disabledReason: KnownReason.parse(row.disabledReason),
+  }))
+}
+
 /** Whether an endpoint, which the statement calls `e`, is an owner's. */
 export function isOf(owner: EndpointOwner): Prisma.Sql {
   return 'portalId' in owner
@@ -181,12 +182,12 @@ export function isOf(owner: EndpointOwner): Prisma.Sql {
     : Prisma.sql`e."partnerId" = ${owner.partnerId} AND e."isTest" = ${owner.isTest}`
 }
 
-type Locked = Pick<Endpoint, 'url' | 'disabledAt' | 'disabledReason'> & { secret: string }
+type Locked = { url: string | null; secret: string }
 
 /** An endpoint as it stays until the transaction ends, its secret sealed. @throws {AppError} `endpoint_not_found` */
 export async function lockOwn(tx: Transaction, owner: EndpointOwner, id: string): Promise<Locked> {
   const [known] = await tx.$queryRaw<Locked[]>`
-    SELECT e."url", e."disabledAt", e."disabledReason", e."secret" FROM "WebhookEndpoint" e WHERE e."id" = ${id} AND ${isOf(owner)} FOR UPDATE`
+    SELECT e."url", e."secret" FROM "WebhookEndpoint" e WHERE e."id" = ${id} AND ${isOf(owner)} FOR UPDATE`
   if (!known) throw new AppError('endpoint_not_found')
   return known
 }

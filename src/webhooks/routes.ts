@@ -1,6 +1,5 @@
 import { Router } from 'express'
 import type { Config } from '../config.js'
-import { AppError } from '../errors.js'
 import { readJson, serve } from '../http/endpoint.js'
 import { onlyMethods } from '../http/problem.js'
 import type { PartnerStore } from '../partners/partner-store.js'
@@ -66,11 +65,7 @@ export function webhookRoutes(deps: Deps): Router {
   router.get(
     findEndpoint.path,
     known,
-    serve(findEndpoint, async ({ params, res }) => {
-      const found = await endpoints.find(ownerOf(res), params.endpointId)
-      if (!found) throw new AppError('endpoint_not_found')
-      return viewEndpoint(found)
-    }),
+    serve(findEndpoint, async ({ params, res }) => viewEndpoint(await endpoints.find(ownerOf(res), params.endpointId))),
   )
   router.put(
     changeEndpoint.path,
@@ -145,8 +140,8 @@ export function webhookRoutes(deps: Deps): Router {
 function viewEndpoint({ disabledAt, disabledReason, previousUntil, ...endpoint }: Endpoint): EndpointView {
   return {
     ...endpoint,
-    disabled: disabledAt && { at: disabledAt, reason: (disabledReason ?? 'partner') as 'partner' },
-    previousSecretUntil: previousUntil && previousUntil > new Date() ? previousUntil : null,
+    disabled: disabledAt && { at: disabledAt, reason: disabledReason ?? 'partner' },
+    previousSecretUntil: previousUntil,
   }
 }
 

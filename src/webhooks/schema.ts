@@ -14,6 +14,8 @@ export const EVENTS = [
   'portal.connected',
   'portal.disconnected',
 ] as const
+export const EventName = z.enum(EVENTS)
+export type EventName = z.output<typeof EventName>
 /** Sent only when somebody asks for it. */
 export const TEST_EVENT = 'endpoint.test'
 
@@ -39,13 +41,16 @@ export const WebhookMessage = z
 export const EndpointId = z.string().regex(/^end_[0-9a-f]{32}$/)
 export const DeliveryId = z.string().regex(/^msg_[0-9a-f]{32}$/)
 
+export const DisabledReason = z.enum(['gone', 'failing', 'admin', 'partner'])
+export type DisabledReason = z.output<typeof DisabledReason>
+
 export const EndpointView = z
   .object({
     id: EndpointId,
     url: z.string().nullable().describe('Null: nothing is sent, the messages are fetched.'),
     events: z.array(z.string()).describe('What is told; empty: everything.'),
     disabled: z
-      .object({ at: Instant, reason: z.enum(['gone', 'failing', 'admin', 'partner']) })
+      .object({ at: Instant, reason: DisabledReason })
       .nullable()
       .describe('Why nothing is sent to it any more: it answered 410, it took nothing for days, or somebody said so.'),
     takenAt: Instant.nullable().describe('When it last took a message.'),
@@ -58,13 +63,14 @@ export type EndpointView = z.input<typeof EndpointView>
 /** With its secret, which is shown once. */
 const NewEndpointView = EndpointView.extend({ secret: z.string() }).meta({ id: 'NewEndpoint' })
 
-const DELIVERY_STATES = ['waiting', 'delivered', 'failed', 'kept'] as const
+const DeliveryState = z.enum(['waiting', 'delivered', 'failed', 'kept'])
+export type DeliveryState = z.output<typeof DeliveryState>
 
 export const DeliveryView = z
   .object({
     id: DeliveryId,
     type: z.string(),
-    state: z.enum(DELIVERY_STATES).describe('`kept`: for whoever fetches it.'),
+    state: DeliveryState.describe('`kept`: for whoever fetches it.'),
     attempts: z.number(),
     nextAttemptAt: Instant.nullable(),
     deliveredAt: Instant.nullable(),
@@ -176,7 +182,7 @@ export const listDeliveries = endpoint({
   summary: 'What was sent to an endpoint, or is kept for it, with what came back; newest first',
   params: one,
   query: z.strictObject({
-    state: z.enum(DELIVERY_STATES).optional(),
+    state: DeliveryState.optional(),
     limit: z.coerce.number().int().min(1).max(100).default(25),
     after: Number19.optional().describe('The next page.'),
     since: Place.optional().describe('Oldest first, from behind this one: for whoever fetches. `0` begins.'),

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import pg from 'pg'
 import { Webhook } from 'standardwebhooks'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { RETRY_SECONDS } from '../../src/webhooks/delivery-store.js'
 import { type DeliveryView, type EndpointView, WebhookMessage } from '../../src/webhooks/schema.js'
@@ -177,6 +177,27 @@ describe('a webhook', () => {
     await app.query('ROLLBACK')
 
     expect(refused.map(({ body }) => body.code)).toEqual(Array(3).fill('endpoint_not_found'))
+  })
+
+  it('is timed by the database’s clock, whatever time its process thinks it is', async () => {
+    const app = await testApp({ env: ANYWHERE, work: false })
+    const { deliveries, endpoints } = app.deps
+    const owner = { portalId: PORTAL }
+    const content = { url: 'https://hooks.example.com/', events: [] }
+    const { id } = await endpoints.create(owner, content)
+    await deliveries.test(owner, id)
+    const now = Date.now()
+    vi.useFakeTimers({ toFake: ['Date'], now: now + 3 * 86_400_000 })
+    onTestFinished(() => void vi.useRealTimers())
+
+    const { previousUntil } = await endpoints.rotate(owner, id)
+    const [claimed] = await deliveries.claimDue(1)
+    const { disabledAt } = await endpoints.change(owner, id, { ...content, isDisabled: true })
+
+    const hours = (at: Date | null | undefined) => Math.round(((at?.getTime() ?? 0) - now) / 3_600_000)
+    expect([hours(previousUntil), hours(claimed?.claimedAt), hours(disabledAt)]).toEqual([24, 0, 0])
+    await app.query(`UPDATE "WebhookEndpoint" SET "previousUntil" = now()`)
+    expect((await endpoints.find(owner, id)).previousUntil).toBeNull()
   })
 
   it('tells only what was asked for', async () => {

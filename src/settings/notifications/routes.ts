@@ -14,8 +14,8 @@ import { NOTIFICATIONS } from './words.js'
 type Deps = { config: Pick<Config, 'webhooksAnywhere'>; endpoints: EndpointStore; deliveries: DeliveryStore }
 
 const SHOWN = 25
-/** Failed ones are kept for as long. */
-const REPLAYED_DAYS = 30
+/** Messages are kept for a month. */
+const ALL_KEPT = new Date(0)
 
 const NOTHING = z.strictObject({})
 const EndpointForm = z.strictObject({
@@ -43,11 +43,7 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
   }
 
   /** @throws {AppError} `endpoint_not_found` */
-  async function find(visit: Visit): Promise<Endpoint> {
-    const found = await endpoints.find(ownerOf(visit), idOf(visit))
-    if (!found) throw new AppError('endpoint_not_found')
-    return found
-  }
+  const find = async (visit: Visit): Promise<Endpoint> => endpoints.find(ownerOf(visit), idOf(visit))
 
   async function showList(visit: Visit, more: { tried?: string; wrong?: 'url_not_allowed' | 'too_many_endpoints' } = {}) {
     await visit.show('settings/notifications/list', NOTIFICATIONS, {
@@ -137,7 +133,7 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
       `${one}/${path}`,
       pages.form(NOTHING, async (visit) => {
         const { id, url, events } = await find(visit)
-        await endpoints.change(ownerOf(visit), id, { url, events: events as (typeof EVENTS)[number][], isDisabled })
+        await endpoints.change(ownerOf(visit), id, { url, events, isDisabled })
         backTo(visit, { id })
       }),
     )
@@ -160,8 +156,7 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
     `${one}/replay`,
     pages.form(NOTHING, async (visit) => {
       const id = idOf(visit)
-      const since = new Date(Date.now() - REPLAYED_DAYS * 86_400_000)
-      backTo(visit, { id }, `?replayed=${await deliveries.replaySince(ownerOf(visit), id, since, 'failed')}`)
+      backTo(visit, { id }, `?replayed=${await deliveries.replaySince(ownerOf(visit), id, ALL_KEPT, 'failed')}`)
     }),
   )
   router.post(
