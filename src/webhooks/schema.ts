@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { endpoint, Instant } from '../http/endpoint.js'
 import { SEND_PROBLEMS } from './send.js'
+import { MAX_URL_LENGTH } from './target.js'
 
 /** What is told, as Standard Webhooks names events. */
 export const EVENTS = [
@@ -91,7 +92,7 @@ export const DeliveryView = z
 export type DeliveryView = z.input<typeof DeliveryView>
 
 export const EndpointContent = z.strictObject({
-  url: z.string().max(5_000).nullable().default(null).describe('Left out or null: the messages are fetched.'),
+  url: z.string().max(MAX_URL_LENGTH).nullable().default(null).describe('Left out or null: the messages are fetched.'),
   events: z.array(z.enum(EVENTS)).max(EVENTS.length).default([]),
 })
 export type EndpointContent = z.output<typeof EndpointContent>
@@ -173,7 +174,7 @@ export const testEndpoint = endpoint({
   reply: { status: 202, schema: DeliveryView },
 })
 
-const Number19 = z.string().regex(/^\d{1,18}$/)
+const DeliveryNumber = z.string().regex(/^\d{1,18}$/)
 const Place = z.string().regex(/^(0|\d{1,18}-\d{1,18})$/, 'must be 0, or what an answer called last')
 
 export const listDeliveries = endpoint({
@@ -184,7 +185,7 @@ export const listDeliveries = endpoint({
   query: z.strictObject({
     state: DeliveryState.optional(),
     limit: z.coerce.number().int().min(1).max(100).default(25),
-    after: Number19.optional().describe('The next page.'),
+    after: DeliveryNumber.optional().describe('The next page.'),
     since: Place.optional().describe('Oldest first, from behind this one: for whoever fetches. `0` begins.'),
   }),
   missing: 'endpoint_not_found',

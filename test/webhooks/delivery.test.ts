@@ -479,7 +479,7 @@ describe('an endpoint', () => {
     [{ url: 'http://hooks.example.com/' }, 422, 'url_not_allowed'],
     [{ url: 'https://localhost/' }, 422, 'url_not_allowed'],
     [{ url: 'https://[::ffff:127.0.0.1]/' }, 422, 'url_not_allowed'],
-    [{ url: `https://hooks.example.com/${'x'.repeat(5_001)}` }, 422, 'body_invalid'],
+    [{ url: `https://hooks.example.com/${'x'.repeat(2_048)}` }, 422, 'body_invalid'],
     [{ url: 5 }, 422, 'body_invalid'],
     [{ url: null, events: ['import.everything'] }, 422, 'body_invalid'],
     [{ url: null, partnerId: 'prt_1' }, 422, 'body_invalid'],
@@ -577,6 +577,7 @@ describe('a hostile receiver', () => {
     const sent = await sender.send(`http://127.0.0.1:${port}/`, {}, '{}')
 
     expect(sent.problem).toBe(problem)
+    expect(sent.ms).toBeLessThan(5_000)
     expect(sent.answer.length).toBeLessThanOrEqual(1_000)
     expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000)
   })
