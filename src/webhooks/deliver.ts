@@ -1,8 +1,9 @@
+import { Webhook } from 'standardwebhooks'
 import type { Listener } from '../db/listener.js'
 import type { Log } from '../log.js'
+import type { Secret } from '../secret.js'
 import type { DeliveryStore, DueDelivery } from './delivery-store.js'
 import type { Sender } from './send.js'
-import { signedHeaders } from './sign.js'
 
 type Deps = { deliveries: DeliveryStore; sender: Sender; listener: Pick<Listener, 'wait'>; log: Log }
 
@@ -51,5 +52,14 @@ export function startDeliveries(deps: Deps): { stop: () => Promise<void> } {
       stopped.abort()
       return gone
     },
+  }
+}
+
+/** The headers that prove a message ours: one signature for each secret. @see Standard Webhooks 1.0 */
+function signedHeaders(id: string, at: Date, body: string, secrets: Secret[]): Record<string, string> {
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': secrets.map((secret) => new Webhook(secret.reveal()).sign(id, at, body)).join(' '),
   }
 }
