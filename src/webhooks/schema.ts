@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { endpoint, Instant } from '../http/endpoint.js'
 import { SEND_PROBLEMS } from './send.js'
-import { MAX_URL_LENGTH } from './target.js'
 
 /** What is told, as Standard Webhooks names events. */
 export const EVENTS = [
@@ -92,7 +91,7 @@ export const DeliveryView = z
 export type DeliveryView = z.input<typeof DeliveryView>
 
 export const EndpointContent = z.strictObject({
-  url: z.string().max(MAX_URL_LENGTH).nullable().default(null).describe('Left out or null: the messages are fetched.'),
+  url: z.string().nullable().default(null).describe('Left out or null: the messages are fetched.'),
   events: z.array(z.enum(EVENTS)).max(EVENTS.length).default([]),
 })
 export type EndpointContent = z.output<typeof EndpointContent>

@@ -3,7 +3,7 @@ import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { AppError } from '../errors.js'
 
-export const MAX_URL_LENGTH = 2_048
+const MAX_URL_LENGTH = 2_048
 const PORTS = ['', '8443']
 /** Names that mean something on a network of one's own, or nothing at all. @see RFC 6761, RFC 8375, RFC 7686 */
 const PRIVATE_NAME = /(^|\.)(localhost|local|internal|intranet|lan|home|corp|private|arpa|test|example|invalid|onion|alt)$/

@@ -7,7 +7,7 @@ import type { Secret } from '../../secret.js'
 import { type DeliveryStore, stateOf } from '../../webhooks/delivery-store.js'
 import type { Endpoint, EndpointStore } from '../../webhooks/endpoint-store.js'
 import { DeliveryId, EndpointId, EVENTS } from '../../webhooks/schema.js'
-import { checkTarget, MAX_URL_LENGTH } from '../../webhooks/target.js'
+import { checkTarget } from '../../webhooks/target.js'
 import type { Pages, Visit } from '../pages.js'
 import { NOTIFICATIONS } from './words.js'
 
@@ -19,7 +19,7 @@ const ALL_KEPT = new Date(0)
 
 const NOTHING = z.strictObject({})
 const EndpointForm = z.strictObject({
-  url: z.string().trim().max(MAX_URL_LENGTH),
+  url: z.string().trim(),
   events: z.preprocess(
     (value) => (value === undefined ? [] : Array.isArray(value) ? value : [value]),
     z.array(z.enum(EVENTS)).max(EVENTS.length),
