@@ -221,7 +221,7 @@ async function ownerOf(app: TestApp): Promise<{ partnerId: string; isTest: boole
   return { partnerId: await app.deps.partners.named('Partner'), isTest: false }
 }
 
-/** One request, made wrong in one to three ways; as bytes. `isWhole`: whatever is wrong with it, it has an end. */
+/** One request, made wrong in one to three ways; as bytes. `isWhole`: whatever is wrong with it, it has an end, and asks for no answer of HubSpot's. */
 function mutate(sound: Sound, below: Random): { bytes: Buffer; path: string; isWhole: boolean } {
   let { method, path, body } = sound
   const headers: [string, string][] = Object.entries({ host: 'localhost', ...sound.headers })
@@ -263,8 +263,8 @@ function mutate(sound: Sound, below: Random): { bytes: Buffer; path: string; isW
         body = body.replace(/"[^"]*"|\d+/, () => pick(NASTY, below))
     }
   const bytes = Buffer.from(body, 'utf8')
-  const isWhole =
-    method !== 'CONNECT' && !headers.some(([name]) => /^(content-length|transfer-encoding|upgrade|expect)$/i.test(name))
+  const isFramed = !headers.some(([name]) => /^(content-length|transfer-encoding|upgrade|expect)$/i.test(name))
+  const isWhole = isFramed && method !== 'CONNECT' && !(method === 'POST' && /^ *\/hubspot\//.test(path))
   if (!headers.some(([name]) => /^(content-length|transfer-encoding)$/i.test(name)) && (bytes.length > 0 || method === 'POST'))
     headers.push(['content-length', String(bytes.length)])
   const head = `${method} ${path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}connection: close\r\n\r\n`
