@@ -7,7 +7,14 @@ import type { Sender } from './send.js'
 
 type Deps = { deliveries: DeliveryStore; sender: Sender; listener: Pick<Listener, 'wait'>; log: Log }
 
-const NOTHING_SENT = { ms: 0, status: undefined, answer: '', retryAfterSeconds: undefined }
+const NOTHING_SENT = {
+  ms: 0,
+  status: undefined,
+  sentHeaders: undefined,
+  answer: '',
+  answerHeaders: undefined,
+  retryAfterSeconds: undefined,
+}
 /** Of one process. */
 const AT_ONCE = 32
 /** Due ones are looked for at least so often: nobody is woken for a retry. */

@@ -31,7 +31,17 @@ export type Delivery = {
   deliveredAt: Date | null
   failedAt: Date | null
   createdAt: Date
-  log: { at: Date; ms: number; status: number | null; problem: SendProblem | null; answer: string | null }[]
+  /** The newest tries first; of what was sent the signatures are missing. */
+  log: {
+    at: Date
+    ms: number
+    status: number | null
+    problem: SendProblem | null
+    answer: string | null
+    url: string | null
+    sentHeaders: Record<string, string> | null
+    answerHeaders: Record<string, string> | null
+  }[]
 }
 
 /** How long after each attempt in vain the next one is made. @see Standard Webhooks 1.0, "Deliverability and reliability" */
@@ -62,7 +72,8 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
   async function read(where: Prisma.Sql, order: Prisma.Sql, limit: number): Promise<Delivery[]> {
     return prisma.$queryRaw<Delivery[]>`
       SELECT d."id", d."number", d."xid"::text AS xid, d."type", d."payload"::text AS payload, d."attempts", d."nextAttemptAt", d."deliveredAt", d."failedAt", d."createdAt",
-        coalesce((SELECT jsonb_agg(jsonb_build_object('at', a."at", 'ms', a."ms", 'status', a."status", 'problem', a."problem", 'answer', a."answer") ORDER BY a."id" DESC)
+        coalesce((SELECT jsonb_agg(jsonb_build_object('at', a."at", 'ms', a."ms", 'status', a."status", 'problem', a."problem",
+            'answer', a."answer", 'url', a."url", 'sentHeaders', a."sentHeaders", 'answerHeaders', a."answerHeaders") ORDER BY a."id" DESC)
           FROM (SELECT * FROM "WebhookAttempt" WHERE "deliveryId" = d."id" ORDER BY "id" DESC LIMIT ${MAX_LOG}) a), '[]') AS log
       FROM "WebhookDelivery" d WHERE ${where} ORDER BY ${order} LIMIT ${limit}`.then((rows) =>
       rows.map((row) => ({ ...row, log: row.log.map((entry) => ({ ...entry, at: new Date(entry.at) })) })),
@@ -122,8 +133,8 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
 
     /** What came of a try: taken, to be tried again, or given up. */
     async recordAttempt(
-      { id, endpointId, attempt }: DueDelivery,
-      { ms, status, problem, answer, retryAfterSeconds }: Sent,
+      { id, endpointId, attempt, url }: DueDelivery,
+      { ms, status, problem, sentHeaders, answer, answerHeaders, retryAfterSeconds }: Sent,
     ): Promise<void> {
       const isTaken = problem === undefined
       const isOverloaded = status !== undefined && OVERLOADED.includes(status)
@@ -132,7 +143,15 @@ export function createDeliveryStore(prisma: Database, seal: Seal) {
       const wait = delay === undefined || status === 410 ? null : Math.max(delay * (1 + JITTER * Math.random()), pause)
       await prisma.$transaction(async (tx) => {
         await tx.webhookAttempt.create({
-          data: { deliveryId: id, ms, status: status ?? null, problem: problem ?? null, answer },
+          data: {
+            deliveryId: id,
+            ms,
+            status: status ?? null,
+            problem: problem ?? null,
+            answer,
+            ...(sentHeaders ? { url, sentHeaders } : {}),
+            ...(answerHeaders ? { answerHeaders } : {}),
+          },
         })
         // One that was replayed meanwhile, or claimed by somebody else, is not this attempt's any more.
         await tx.$executeRaw`

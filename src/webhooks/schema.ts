@@ -84,6 +84,9 @@ export const DeliveryView = z
         status: z.number().nullable(),
         problem: z.enum(SEND_PROBLEMS).nullable(),
         answer: z.string().nullable(),
+        url: z.string().nullable().describe('Where it was sent; null: nothing was.'),
+        sentHeaders: z.record(z.string(), z.string()).nullable().describe('Without the signatures.'),
+        answerHeaders: z.record(z.string(), z.string()).nullable(),
       }),
     ),
   })

@@ -9,8 +9,11 @@ export type Sent = {
   ms: number
   status: number | undefined
   problem: SendProblem | undefined
-  /** The beginning of the answer's body. */
+  /** As they were sent, the signatures aside; undefined: nothing was. */
+  sentHeaders: Record<string, string> | undefined
+  /** The beginning of the answer's body, and of its headers. */
   answer: string
+  answerHeaders: Record<string, string> | undefined
   retryAfterSeconds: number | undefined
 }
 
@@ -42,6 +45,10 @@ const TIMEOUT_MS = 15_000
 const MAX_ANSWER_BYTES = 64 * 1024
 const MAX_KEPT_CHARACTERS = 1_000
 const MAX_HEADER_BYTES = 16 * 1024
+/** Of an answer's headers so many are kept, and so much of each. */
+const [MAX_KEPT_HEADERS, MAX_KEPT_VALUE] = [30, 200]
+/** What proves who sent something, or lets somebody in. */
+const KEPT_FROM_LOGS = ['webhook-signature', 'set-cookie']
 
 const CODES: Record<string, SendProblem> = {
   EPRIVATE: 'address_not_public',
@@ -55,27 +62,18 @@ const CODES: Record<string, SendProblem> = {
   EPROTO: 'tls_failed',
 }
 
+type Answer = Omit<Sent, 'ms' | 'sentHeaders'>
+
 export type Sender = ReturnType<typeof createSender>
 
 /** Posts messages to addresses that others have chosen, and believes nothing of what comes back. */
 export function createSender({ isAnyAllowed, lookup, timeoutMs = TIMEOUT_MS }: SenderOptions) {
   const resolve = lookup ?? (isAnyAllowed ? undefined : publicLookup())
 
-  async function exchange(
-    url: URL,
-    headers: Record<string, string>,
-    body: string,
-    signal: AbortSignal,
-  ): Promise<Omit<Sent, 'ms'>> {
+  async function exchange(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Answer> {
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
       method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
-        'user-agent': 'Importal-Webhooks/1',
-        'accept-encoding': 'identity',
-        ...headers,
-      },
+      headers,
       agent: false,
       maxHeaderSize: MAX_HEADER_BYTES,
       signal,
@@ -96,15 +94,24 @@ export function createSender({ isAnyAllowed, lookup, timeoutMs = TIMEOUT_MS }: S
     async send(target: string, headers: Record<string, string>, body: string): Promise<Sent> {
       const startedAt = performance.now()
       const signal = AbortSignal.timeout(timeoutMs)
-      const sent = await Promise.resolve()
-        .then(() => exchange(checkTarget(target, isAnyAllowed), headers, body, signal))
+      const all = {
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(body)),
+        'user-agent': 'Importal-Webhooks/1',
+        'accept-encoding': 'identity',
+        ...headers,
+      }
+      const answer = await Promise.resolve()
+        .then(() => exchange(checkTarget(target, isAnyAllowed), all, body, signal))
         .catch((error: unknown) => ({
           status: undefined,
-          problem: signal.aborted ? 'timeout' : toProblem(error),
+          problem: signal.aborted ? ('timeout' as const) : toProblem(error),
           answer: '',
+          answerHeaders: undefined,
           retryAfterSeconds: undefined,
         }))
-      return { ...sent, ms: Math.round(performance.now() - startedAt) }
+      const sentHeaders = answer.problem === 'url_not_allowed' ? undefined : kept(all)
+      return { ...answer, sentHeaders, ms: Math.round(performance.now() - startedAt) }
     },
   }
 }
@@ -132,7 +139,7 @@ async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
   })
 }
 
-async function judge(response: IncomingMessage): Promise<Omit<Sent, 'ms'>> {
+async function judge(response: IncomingMessage): Promise<Answer> {
   const status = response.statusCode ?? 0
   const isEncoded = !['identity', ''].includes((response.headers['content-encoding'] ?? '').toLowerCase())
   const { text, isTooLarge } = await readBounded(response)
@@ -151,6 +158,7 @@ async function judge(response: IncomingMessage): Promise<Omit<Sent, 'ms'>> {
     status,
     problem,
     answer: isEncoded ? '' : text,
+    answerHeaders: kept(response.headers),
     retryAfterSeconds: Number.isFinite(seconds) && seconds > 0 ? seconds : undefined,
   }
 }
@@ -164,8 +172,25 @@ async function readBounded(response: IncomingMessage): Promise<{ text: string; i
     chunks.push(chunk)
   }
   const text = Buffer.concat(chunks).toString('utf8').slice(0, MAX_KEPT_CHARACTERS)
-  // Postgres keeps no NUL, and nobody wants to see what else is not text.
-  return { text: text.replaceAll(/[^\P{C}\n\t]/gu, '·').toWellFormed(), isTooLarge: bytes > MAX_ANSWER_BYTES }
+  return { text: printable(text), isTooLarge: bytes > MAX_ANSWER_BYTES }
+}
+
+/** Headers as they are kept. */
+function kept(headers: IncomingMessage['headers']): Record<string, string> {
+  const all = Object.entries(headers).filter(([name]) => !KEPT_FROM_LOGS.includes(name))
+  return Object.fromEntries(
+    all
+      .slice(0, MAX_KEPT_HEADERS)
+      .map(([name, value]) => [
+        printable(name).slice(0, MAX_KEPT_VALUE),
+        printable([value].flat().join(', ')).slice(0, MAX_KEPT_VALUE),
+      ]),
+  )
+}
+
+/** Postgres keeps no NUL, and nobody wants to see what else is not text. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\P{C}\n\t]/gu, '·').toWellFormed()
 }
 
 function toProblem(error: unknown): SendProblem {

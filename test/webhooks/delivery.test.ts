@@ -12,7 +12,8 @@ import { startReceiver as startAnyReceiver, startRawReceiver } from '../support/
 import { untilState, uploadFile } from '../support/requests.js'
 
 type Endpoint = EndpointView & { secret: string }
-type Delivery = Omit<DeliveryView, 'log'> & { log: { status: number | null; problem: string | null; answer: string | null }[] }
+type Tried = Pick<DeliveryView['log'][number], 'status' | 'problem' | 'answer' | 'url' | 'sentHeaders' | 'answerHeaders'>
+type Delivery = Omit<DeliveryView, 'log'> & { log: Tried[] }
 
 /** A message that tells nothing which is not described. */
 const Message = z.strictObject({ ...WebhookMessage.shape, data: z.strictObject(WebhookMessage.shape.data.shape) })
@@ -286,7 +287,16 @@ describe('a webhook', () => {
     for (const wait of waits) expect(wait).toBeGreaterThan(0.9)
     for (const wait of waits) expect(wait).toBeLessThan(1.5)
     expect(given?.log.length).toBe(10)
-    expect(given?.log[0]).toMatchObject({ status: 500, problem: 'refused', answer: 'no' })
+    expect(given?.log[0]).toMatchObject({
+      status: 500,
+      problem: 'refused',
+      answer: 'no',
+      url: endpoint.url,
+      sentHeaders: { 'content-type': 'application/json', 'webhook-id': given?.id },
+      answerHeaders: { connection: expect.any(String) },
+    })
+    // Whoever reads the log could send the message as if he were us.
+    expect(JSON.stringify(given?.log)).not.toMatch(/v1,/)
     expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(1)
     const { body } = await call<Endpoint>(app, 'GET', `/v1/endpoints/${endpoint.id}`)
     expect(body.disabled).toMatchObject({ reason: 'failing' })

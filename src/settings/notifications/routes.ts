@@ -65,7 +65,12 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
       allEvents: EVENTS,
       deliveries: found.map((delivery) => {
         const state = stateOf(delivery)
-        return { ...delivery, state, look: LOOKS[state], icon: ICONS[state] }
+        const log = delivery.log.map(({ sentHeaders, answerHeaders, ...entry }) => ({
+          ...entry,
+          sentHeaders: linesOf(sentHeaders),
+          answerHeaders: linesOf(answerHeaders),
+        }))
+        return { ...delivery, log, state, look: LOOKS[state], icon: ICONS[state] }
       }),
       older: found.length === SHOWN ? String(found.at(-1)?.number) : undefined,
       isSaved: req.query.saved === '1',
@@ -74,6 +79,11 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
       ...more,
     })
   }
+
+  const linesOf = (headers: Record<string, string> | null) =>
+    Object.entries(headers ?? {})
+      .map(([name, value]) => `${name}: ${value}`)
+      .join('\n')
 
   const showSecret = (visit: Visit, { id }: Endpoint, secret: Secret): Promise<void> =>
     visit.show('settings/notifications/secret', NOTIFICATIONS, {

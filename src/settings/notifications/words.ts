@@ -74,6 +74,7 @@ export const NOTIFICATIONS = inBoth({
     message: 'Message and answers',
     sent: 'What we send',
     answers: 'What came back',
+    headers: 'Headers of both',
     noAnswer: 'no answer',
     problems: {
       url_not_allowed: 'The address may not be sent to.',
@@ -147,6 +148,7 @@ export const NOTIFICATIONS = inBoth({
     message: 'Nachricht und Antworten',
     sent: 'Was wir senden',
     answers: 'Was zurückkam',
+    headers: 'Kopfzeilen von beidem',
     noAnswer: 'keine Antwort',
     problems: {
       url_not_allowed: 'An die Adresse darf nicht gesendet werden.',
