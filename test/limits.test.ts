@@ -24,7 +24,7 @@ function openUpload(app: TestApp): { answered: Promise<number>; destroy: () => v
 
 describe('D6.127: one partner', () => {
   it('may not have more uploads at once than a process bears; another one may', async () => {
-    const app = await testApp({ work: false, env: { BYTES_PER_DAY: String(10 ** 14) } })
+    const app = await testApp({ work: false })
     const other = await app.createKey('Other')
     const uploads = Array.from({ length: 210 }, () => openUpload(app))
 

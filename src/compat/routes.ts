@@ -15,7 +15,7 @@ import type { RowErrorStore } from '../imports/row-error-store.js'
 import { untilAnswered } from '../imports/watch.js'
 import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, countUploads, refuseKeyIn, requirePartner } from '../partners/require-partner.js'
+import { callerOf, meterBytes, refuseKeyIn, requirePartner } from '../partners/require-partner.js'
 import { PortalId } from '../portals/portal-store.js'
 import { type KnownImport, known, toHubSpotError, toHubSpotImport } from './answers.js'
 import type { AwaitedAnswerStore } from './awaited-answer-store.js'
@@ -65,7 +65,7 @@ export function compatRoutes(deps: Deps): Router {
 
   const receive = receiveFiles(deps, {
     senderOf: (res) => callerOf(res).partnerId,
-    count: countUploads(deps),
+    meter: meterBytes(deps),
     textField: 'importRequest',
     checkText: (text, req) => {
       refuseKeyIn(deps, text, 'in a body', req)

@@ -14,8 +14,8 @@ export type UploadOptions<Stored> = {
    */
   save: (source: AsyncIterable<Buffer>, name: string, sent: { req: Request; text: string | undefined }) => Promise<Stored>
   remove: (stored: Stored) => Promise<void>
-  /** Told how much has come, whatever became of it. */
-  count?: (res: Response, bytes: number) => void
+  /** Told how much comes, and may say that it is too much. */
+  meter?: (res: Response, refuse: (error: AppError) => void) => Meter
   /** Slower than that on average over a whole window is not an upload any more, but a connection that is held. */
   slowest?: Slowest
   /** Nobody may fill a process with uploads of his. */
@@ -29,6 +29,9 @@ export type UploadOptions<Stored> = {
   /** Looks at the text before a file that follows it is read: what it throws refuses the request. */
   checkText: (text: string, req: Request) => void
 }
+
+/** Told of all the bytes that have come by then: `came` while more come, `ended` once, whatever became of them. */
+export type Meter = { came: (bytes: number) => void; ended: (bytes: number) => void }
 
 /** Only time in which we would have read more counts. */
 export type Slowest = { windowMs: number; bytesPerSecond: number }
@@ -87,7 +90,7 @@ export function upload<Stored extends object>(options: UploadOptions<Stored>): R
     res.locals.isWatched = true
     try {
       if (req.headers.expect) res.writeContinue()
-      res.locals.upload = await receive(req, options, (bytes) => options.count?.(res, bytes))
+      res.locals.upload = await receive(req, res, options)
     } finally {
       rise()
     }
@@ -115,15 +118,16 @@ function checkHeaders(req: Request, maxBytes: number): void {
 
 async function receive<Stored extends object>(
   req: Request,
+  res: Response,
   options: UploadOptions<Stored>,
-  count: (bytes: number) => void,
 ): Promise<Upload<Stored>> {
   const { save, remove, maxBytes, fileField, textField, checkText, slowest = SLOWEST } = options
   const texts: string[] = [] // those that came as file parts
   const files: Stored[] = []
   const saving = new Set<Promise<unknown>>()
   let refusal: AppError | undefined // of a file, by whoever looked at it
-  const body = boundedBody(req, maxBytes, slowest)
+  const body = boundedBody(req, maxBytes, slowest, (seen) => meter?.came(seen))
+  const meter = options.meter?.(res, body.refuse)
   let isTextChecked = false
 
   /** The text as far as it is known; a field that is not ours is refused as soon as it is seen. */
@@ -200,7 +204,7 @@ async function receive<Stored extends object>(
     throw toAppError(body.error() ?? refusal ?? error, maxBytes)
   } finally {
     body.unwatch()
-    count(body.seen())
+    meter?.ended(body.seen())
   }
 }
 
@@ -209,7 +213,7 @@ async function receive<Stored extends object>(
  * body is longer than allowed, and as soon as multer is done with it: left alone, multer would first read a refused body
  * to its end, however long.
  */
-function boundedBody(req: Request, maxBytes: number, { windowMs, bytesPerSecond }: Slowest) {
+function boundedBody(req: Request, maxBytes: number, { windowMs, bytesPerSecond }: Slowest, came: (seen: number) => void) {
   const stream = new PassThrough()
   // Nobody may be reading: multer gives some requests up before it begins. An error that nobody hears would end the process.
   stream.on('error', () => undefined)
@@ -225,35 +229,34 @@ function boundedBody(req: Request, maxBytes: number, { windowMs, bytesPerSecond 
       return stream
     },
   })
+  function refuse(why: AppError): void {
+    if (stream.destroyed) return
+    error = why
+    stream.destroy(why)
+  }
   req.on('data', (chunk: Buffer) => {
     seen += chunk.length
-    if (seen <= maxBytes + MAX_OVERHEAD_BYTES || stream.destroyed) return
-    error = tooLarge(maxBytes)
-    stream.destroy(error)
+    came(seen)
+    if (seen > maxBytes + MAX_OVERHEAD_BYTES) refuse(tooLarge(maxBytes))
   })
   req.once('close', () => {
-    if (req.complete || stream.destroyed) return
-    error = new AppError('upload_incomplete')
-    stream.destroy(error)
+    if (!req.complete) refuse(new AppError('upload_incomplete'))
   })
   req.pipe(stream)
   // What came between the looks of a window; a look at which we were not reading begins it anew.
-  let came: number[] = []
+  let looks: number[] = []
   let before = 0
   const watching = setInterval(() => {
     const isOurs = req.isPaused() || stream.writableNeedDrain
-    came = isOurs ? [] : [...came, seen - before].slice(-LOOKS_A_WINDOW)
+    looks = isOurs ? [] : [...looks, seen - before].slice(-LOOKS_A_WINDOW)
     before = seen
-    const bytes = came.reduce((sum, one) => sum + one, 0)
-    if (came.length < LOOKS_A_WINDOW || bytes >= (bytesPerSecond * windowMs) / 1_000 || stream.destroyed) return
-    error = new AppError('request_timeout', {
-      detail: `Fewer than ${bytesPerSecond} bytes a second came.`,
-      headers: { connection: 'close' },
-    })
-    stream.destroy(error)
+    const bytes = looks.reduce((sum, one) => sum + one, 0)
+    if (looks.length < LOOKS_A_WINDOW || bytes >= (bytesPerSecond * windowMs) / 1_000) return
+    const detail = `Fewer than ${bytesPerSecond} bytes a second came.`
+    refuse(new AppError('request_timeout', { detail, headers: { connection: 'close' } }))
   }, windowMs / LOOKS_A_WINDOW)
   const fields = () => (stream as { body?: Record<string, unknown> }).body ?? {}
-  return { stream, fields, error: () => error, seen: () => seen, unwatch: () => clearInterval(watching) }
+  return { stream, fields, refuse, error: () => error, seen: () => seen, unwatch: () => clearInterval(watching) }
 }
 
 async function* untruncated(stream: Part['stream'], maxBytes: number): AsyncIterable<Buffer> {

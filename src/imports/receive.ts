@@ -14,7 +14,7 @@ type Deps = {
   seats: { uploads: Seats }
 }
 
-type Options = Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText' | 'count'> & {
+type Options = Pick<UploadOptions<ReceivedFile>, 'senderOf' | 'textField' | 'checkText' | 'meter'> & {
   /** Who looks into a file while it comes, by the text before it. */
   ahead?: (req: Request, text: string, name: string) => LookAhead
 }

@@ -13,7 +13,7 @@ import type { CsvCheck } from '../intake/cells/csv-check.js'
 import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, countUploads, refuseKeyIn, requirePartner } from '../partners/require-partner.js'
+import { callerOf, meterBytes, refuseKeyIn, requirePartner } from '../partners/require-partner.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
@@ -109,7 +109,7 @@ export function importRoutes(deps: Deps): Router {
 
   const receive = receiveFiles(deps, {
     senderOf: (res) => callerOf(res).partnerId,
-    count: countUploads(deps),
+    meter: meterBytes(deps),
     textField: 'importRequest',
     checkText: (text, req) => {
       refuseKeyIn(deps, text, 'in a body', req)

@@ -10,7 +10,7 @@ import { type Inspected, inspect } from '../intake/inspect.js'
 import { type Preview, readPreview } from '../intake/preview.js'
 import type { Log } from '../log.js'
 import type { PartnerStore } from '../partners/partner-store.js'
-import { callerOf, countUploads, refuseKeyInBody, requirePartner } from '../partners/require-partner.js'
+import { callerOf, meterBytes, refuseKeyInBody, requirePartner } from '../partners/require-partner.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import { guessMapping } from './guess.js'
 import {
@@ -124,7 +124,7 @@ export function mappingRoutes(deps: Deps): Router {
     remove: ({ storeKey }) => deps.files.remove(storeKey),
     seats: deps.seats.uploads,
     senderOf: (res) => callerOf(res).partnerId,
-    count: countUploads(deps),
+    meter: meterBytes(deps),
     maxBytes: deps.config.maxUploadBytes,
     fileField: 'files',
     textField: 'importRequest',

@@ -2,13 +2,14 @@ import type { Request, RequestHandler, Response } from 'express'
 import type { Config } from '../config.js'
 import { AppError } from '../errors.js'
 import { type Limiter, RATE_WINDOW_SECONDS, rateHeaders, type Standing, subnetOf, type Told } from '../http/rate.js'
+import type { UploadOptions } from '../http/upload.js'
 import type { Log } from '../log.js'
 import { PortalId } from '../portals/portal-store.js'
 import { KEY_PATTERN, parseKey } from './api-key.js'
 import type { Caller, PartnerStore } from './partner-store.js'
 
 type Deps = {
-  config: Pick<Config, 'bytesPerDay' | 'maxUploadBytes'>
+  config: Pick<Config, 'bytesPerDay'>
   partners: Pick<PartnerStore, 'authenticate' | 'auditKey' | 'reserveBytes' | 'returnBytes'>
   /** `byKey`: of requests with good keys; `byAddress`: of those with wrong ones. */
   limits: { byKey: Limiter; byAddress: Limiter }
@@ -16,6 +17,8 @@ type Deps = {
 }
 
 const DAY_SECONDS = 86_400
+/** Of an upload that does not say its length so much is set aside at a time. */
+const PIECE_BYTES = 8 * 1024 * 1024
 
 /**
  * API key → partner, before anything else of a request is read; on a path with `:portalId` also whether it may use that
@@ -51,10 +54,10 @@ export function requirePartner({ config, partners, limits, log }: Deps): Request
     }
   }
 
-  /** Sets aside what an upload says that it has; false: there is not so much left. */
+  /** Sets aside what an upload says that it has, or its first piece; false: there is not so much left. */
   async function reserve(req: Request, res: Response): Promise<boolean> {
     const { keyId } = callerOf(res)
-    const bytes = Number(req.get('content-length') ?? config.maxUploadBytes)
+    const bytes = Number(req.get('content-length') ?? PIECE_BYTES)
     if (!(await partners.reserveBytes(keyId, bytes, config.bytesPerDay))) return false
     res.locals.reservedBytes = bytes
     // Of an upload that is not even begun nobody counts what came.
@@ -82,11 +85,7 @@ export function requirePartner({ config, partners, limits, log }: Deps): Request
         detail: 'Reading is possible; sending is, once the account’s admin lets you in again.',
       })
     res.locals.caller = caller
-    if (isUpload && !(await reserve(req, res)))
-      throw new AppError('byte_budget_exceeded', {
-        detail: `${bytes.limit} bytes a day may be uploaded with one key. What does not say its length counts as ${config.maxUploadBytes} until it is here.`,
-        retryAfterSeconds: bytes.resetSeconds,
-      })
+    if (isUpload && !(await reserve(req, res))) throw overBudget(bytes)
     next()
   }
 }
@@ -96,12 +95,43 @@ export function callerOf(res: Response): Caller {
   return res.locals.caller as Caller
 }
 
-/** For uploads: what has come is what counts against a key's bytes of the day. Whoever waits does not wait for it. */
-export function countUploads(deps: Pick<Deps, 'log'> & { partners: Pick<PartnerStore, 'returnBytes'> }) {
-  return (res: Response, bytes: number): void => settle(deps, res, bytes)
+function overBudget({ limit, resetSeconds }: Pick<Told, 'limit' | 'resetSeconds'>): AppError {
+  const detail = `${limit} bytes a day may be uploaded with one key.`
+  return new AppError('byte_budget_exceeded', { detail, retryAfterSeconds: resetSeconds })
 }
 
-function settle({ partners, log }: Parameters<typeof countUploads>[0], res: Response, bytes: number): void {
+/**
+ * For uploads: what comes counts against a key's bytes of the day. One that does not say its length sets them aside piece by
+ * piece. Whoever waits does not wait for it.
+ */
+export function meterBytes({
+  config,
+  partners,
+  log,
+}: Pick<Deps, 'config' | 'partners' | 'log'>): NonNullable<UploadOptions<unknown>['meter']> {
+  return (res, refuse) => {
+    let asking: Promise<void> | undefined
+    async function reserveMore(): Promise<void> {
+      const caller = callerOf(res)
+      if (await partners.reserveBytes(caller.keyId, PIECE_BYTES, config.bytesPerDay)) res.locals.reservedBytes += PIECE_BYTES
+      else refuse(overBudget(toldBytes(caller, config.bytesPerDay)))
+    }
+
+    return {
+      came(bytes) {
+        if (bytes <= Number(res.locals.reservedBytes) || asking) return
+        asking = reserveMore()
+          .catch((error: unknown) => log.warn({ err: error }, 'bytes not set aside'))
+          .finally(() => {
+            asking = undefined
+          })
+      },
+      ended: (bytes) => void Promise.resolve(asking).then(() => settle({ partners, log }, res, bytes)),
+    }
+  }
+}
+
+function settle({ partners, log }: Pick<Deps, 'partners' | 'log'>, res: Response, bytes: number): void {
   const unused = Number(res.locals.reservedBytes) - bytes
   if (unused === 0) return
   const { keyId } = callerOf(res)

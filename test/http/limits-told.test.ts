@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { text as readText } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import fc from 'fast-check'
@@ -10,9 +13,10 @@ import { createSeats } from '../../src/http/seats.js'
 import { shedLoad } from '../../src/http/shed.js'
 import { type Slowest, upload } from '../../src/http/upload.js'
 import { PORTAL, testApp, until } from '../support/app.js'
-import { file, form, openRaw, requestField, whole } from '../support/raw-http.js'
+import { BOUNDARY, expectNoFiles, file, form, openRaw, requestField, whole } from '../support/raw-http.js'
 import { ask, uploadFile } from '../support/requests.js'
 
+const MEBIBYTE = 1024 * 1024
 const csvOf = (bytes: number) => `Email,First,Last\n${'a@example.com,A,B\n'.repeat(bytes / 18)}`
 
 describe('a limit of requests', () => {
@@ -166,6 +170,26 @@ it('of uploads that come at the same time as many are let in as there are bytes 
   const [day] = await until(bytes, ([one]) => (one?.bytes ?? Number.POSITIVE_INFINITY) < 5 * body.length)
   expect(day?.bytes).toBeLessThanOrEqual(4 * body.length + 1_000)
   expect(day?.bytes).toBeGreaterThan(4 * body.length)
+})
+
+it('an upload that does not say its length is stopped once it has more bytes than the day has left, and is kept nowhere', async () => {
+  const app = await testApp({ work: false, env: { BYTES_PER_DAY: String(20 * MEBIBYTE) } })
+  async function* rows() {
+    yield form(requestField(), file('contacts.csv', '')).replace(/\r\n--a-boundary--\r\n$/, '')
+    yield 'Email,First,Last\n'
+    for (let i = 0; i < 40; i++) yield csvOf(MEBIBYTE).slice('Email,First,Last\n'.length)
+  }
+  const sending = request(`${app.url}/v1/portals/${PORTAL}/imports`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${app.key}`, 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
+  })
+  const answered = once(sending, 'response') as Promise<[IncomingMessage]>
+  pipeline(rows(), sending).catch(() => undefined)
+
+  const [res] = await answered
+
+  expect([res.statusCode, JSON.parse(await readText(res)).code]).toEqual([429, 'byte_budget_exceeded'])
+  await expectNoFiles(app)
 })
 
 /** A server that takes uploads and is done with them once they are there; a slow one is cut. */
