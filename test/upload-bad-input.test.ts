@@ -728,18 +728,23 @@ describe('an upload and its size', () => {
     expect([plain.status, quoted.status]).toEqual([202, 202])
   })
 
-  it('D2.58: takes a Content-Transfer-Encoding for the mere word it is', async () => {
-    const app = await capped()
-    const head = `${disposition('files', 'contacts.csv')}\r\nContent-Transfer-Encoding: base64`
+  it.each(['base64', 'quoted-printable'])(
+    'D2.58: refuses a file whose Content-Transfer-Encoding is %s, and takes 8bit',
+    async (encoding) => {
+      const app = await capped()
+      const partIn = (word: string) => ({
+        head: `${disposition('files', 'contacts.csv')}\r\nContent-Transfer-Encoding: ${word}`,
+        body: 'Email,First,Last\na@example.com,A,B',
+      })
 
-    const columnMappings = [{ columnObjectTypeId: '0-1', columnName: 'RW1haWw=', propertyName: 'firstname' }]
-    const entry = fileEntry('contacts.csv', { fileImportPage: { hasHeader: true, columnMappings } })
+      const refused = await postParts(app, [requestPart(), partIn(encoding)])
+      const taken = await postParts(app, [requestPart(), partIn('8bit')])
 
-    const res = await postParts(app, [requestPart(contactsRequest({ files: [entry] })), { head, body: 'RW1haWw=\nRW1h' }])
-
-    expect(res.status).toBe(202)
-    expect(res.body.files).toMatchObject([{ bytes: 13, rows: 1 }])
-  })
+      expect([refused.status, refused.body.code]).toEqual([400, 'multipart_malformed'])
+      expect(taken.status).toBe(202)
+      expect(await app.storedFiles()).toHaveLength(1)
+    },
+  )
 })
 
 describe('a file’s name', () => {

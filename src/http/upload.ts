@@ -43,6 +43,8 @@ const MAX_TEXT_BYTES = 256 * 1024
 const MAX_OVERHEAD_BYTES = 1024 * 1024
 const MAX_FILENAME_LENGTH = 255
 const BUSY_RETRY_SECONDS = 2
+/** As bytes are sent. */
+const PLAIN = /^(7bit|8bit|binary)$/i
 const LIMITS = {
   files: 6,
   fields: 4,
@@ -68,7 +70,7 @@ const CODES: Record<string, ProblemCode> = {
   MISSING_FIELD_NAME: 'multipart_malformed',
 }
 
-type Part = { fieldname: string; originalname: string; stream: Readable & { truncated?: boolean } }
+type Part = { fieldname: string; originalname: string; encoding: string; stream: Readable & { truncated?: boolean } }
 
 /**
  * Receives a multipart upload, streaming every file part to `save`; `uploadOf(res)` has the result. No file is ever held
@@ -145,7 +147,8 @@ async function receive<Stored extends object>(
     return text
   }
 
-  async function store({ fieldname, originalname, stream }: Part): Promise<void> {
+  async function store({ fieldname, originalname, encoding, stream }: Part): Promise<void> {
+    if (!PLAIN.test(encoding)) throw encoded(fieldname)
     if (fieldname === textField) return void texts.push(await readWhole(stream))
     if (fieldname !== fileField) throw unexpectedField(fieldname)
     const name = cleanName(originalname)
@@ -285,6 +288,12 @@ function cleanName(name: string): string {
   if (points.length <= MAX_FILENAME_LENGTH) return base
   const extension = /\.[A-Za-z0-9]{1,8}$/.exec(base)?.[0] ?? ''
   return points.slice(0, MAX_FILENAME_LENGTH - extension.length).join('') + extension
+}
+
+/** Nobody undoes it any more: the file would be imported as it is written. @see RFC 7578, 4.7 */
+function encoded(name: string): AppError {
+  const detail = `The part "${name.slice(0, 64)}" has a Content-Transfer-Encoding: send its bytes as they are.`
+  return new AppError('multipart_malformed', { detail })
 }
 
 function unexpectedField(name: string): AppError {
