@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Agent } from 'node:http'
-import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseConfig } from '../src/config.js'
@@ -13,15 +12,15 @@ import { type Measurement, report } from './report.js'
 import { serverFlags } from './stack.js'
 import { rowsIn, upload } from './upload.js'
 
-const SLOW = 2_000
-const ENDLESS = 50
+const [SLOW, ENDLESS] = [2_000, 50]
 const [CALM_SECONDS, FLOOD_SECONDS] = [20, 60]
-const DROP_EVERY_MS = 2_000
-const CHUNK = { bytes: 16 * 1024, everyMs: 250 }
 const HONEST = { bytes: 10_000, everyMs: 100 }
 const MAX_RATIO = 2
 const PORTAL = '111111'
 const SERVER = fileURLToPath(new URL('../dist/server.js', import.meta.url))
+const SENDERS = fileURLToPath(new URL('flood-senders.ts', import.meta.url))
+/** Until all are connected. */
+const BEGIN_MS = 5_000
 
 type Honest = { times: number[]; refused: number }
 
@@ -30,18 +29,15 @@ export async function runFlood(): Promise<void> {
   await report(
     'flood',
     await withPlace(measureFlood),
-    `${SLOW} connections that send a byte every ${DROP_EVERY_MS / 1_000} s, half of them of a head and half of a body, and ${ENDLESS} files without an end at ${(CHUNK.bytes / 1024) * (1_000 / CHUNK.everyMs)} KiB/s each, begun anew whenever they are cut off`,
+    `${SLOW} connections that send a byte every two seconds, half of them of a head and half of a body, and ${ENDLESS} files without an end at 64 KiB/s each, begun anew whenever they are cut off`,
   )
 }
 
 async function measureFlood({ hubspot, databaseUrl, folder }: Place): Promise<Measurement[]> {
   const url = `http://localhost:${await freePort()}`
   const env = { ...testEnvironment(url, hubspot.url, folder), DATABASE_URL: databaseUrl, LOG_LEVEL: 'error' }
-  const server: ChildProcess = spawn(process.execPath, [...(await serverFlags()), SERVER], {
-    env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  const over = new AbortController()
+  const server = start([...(await serverFlags()), SERVER], env)
+  let flood: ChildProcess | undefined
   try {
     while (!(await isReady(url))) await sleep(100)
     hubspot.control.settings({ autoApprove: true, startedMs: 20, processingMs: 60 })
@@ -49,19 +45,20 @@ async function measureFlood({ hubspot, databaseUrl, folder }: Place): Promise<Me
     const [good, bad] = await makeKeys(env, databaseUrl)
     await sendHonestly(url, good, CALM_SECONDS)
     const calm = await sendHonestly(url, good, CALM_SECONDS)
-    const flood = [
-      ...Array.from({ length: SLOW }, (_, i) => drip(url, bad, i % 2 === 0, over.signal)),
-      ...Array.from({ length: ENDLESS }, () => sendEndlessly(url, bad, over.signal)),
-    ]
-    await sleep(DROP_EVERY_MS)
+    flood = start([...process.execArgv, SENDERS], { TARGET: `${url}/v1/portals/${PORTAL}/imports`, KEY: bad, SLOW, ENDLESS })
+    await sleep(BEGIN_MS)
     const flooded = await sendHonestly(url, good, FLOOD_SECONDS)
-    over.abort()
-    await Promise.all(flood)
     return describe(calm, flooded)
   } finally {
-    over.abort()
+    if (flood) await kill(flood, 'SIGTERM')
     await kill(server, 'SIGTERM')
   }
+}
+
+/** In processes of their own: whoever measures has enough to do. */
+function start(args: string[], env: Record<string, string | number>): ChildProcess {
+  const texts = Object.entries({ PATH: process.env.PATH ?? '', ...env }).map(([name, value]) => [name, String(value)])
+  return spawn(process.execPath, args, { env: Object.fromEntries(texts), stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 function describe(calm: Honest, flooded: Honest): Measurement[] {
@@ -123,45 +120,4 @@ async function sendHonestly(url: string, key: string, seconds: number): Promise<
   await Promise.all(running)
   agent.destroy()
   return sent
-}
-
-/** One connection after the other, each for as long as the app lets it. */
-async function keepOpen(url: string, over: AbortSignal, use: (socket: Socket) => NodeJS.Timeout): Promise<void> {
-  const { hostname, port } = new URL(url)
-  while (!over.aborted) {
-    const socket = connect({ host: hostname, port: Number(port) })
-    socket.on('error', () => undefined).resume()
-    const end = () => socket.destroy()
-    over.addEventListener('abort', end)
-    const timer = use(socket)
-    await new Promise<void>((resolve) => socket.once('close', resolve))
-    clearInterval(timer)
-    over.removeEventListener('abort', end)
-    if (!over.aborted) await sleep(DROP_EVERY_MS)
-  }
-}
-
-function drip(url: string, key: string, isBody: boolean, over: AbortSignal): Promise<void> {
-  return keepOpen(url, over, (socket) => {
-    socket.write(isBody ? `${headOf(key)}content-length: 100000\r\n\r\n` : headOf(key))
-    return setInterval(() => socket.write(isBody ? 'x' : 'x: y\r\n'), DROP_EVERY_MS)
-  })
-}
-
-function sendEndlessly(url: string, key: string, over: AbortSignal): Promise<void> {
-  const begin = `--b\r\ncontent-disposition: form-data; name="files"; filename="endless.csv"\r\n\r\n`
-  const line = 'person@example.com,First,Last\n'
-  const data = line.repeat(CHUNK.bytes / line.length)
-  return keepOpen(url, over, (socket) => {
-    socket.write(`${headOf(key)}transfer-encoding: chunked\r\n\r\n${chunkOf(begin)}`)
-    return setInterval(() => socket.writableNeedDrain || socket.write(chunkOf(data)), CHUNK.everyMs)
-  })
-}
-
-function headOf(key: string): string {
-  return `POST /v1/portals/${PORTAL}/imports HTTP/1.1\r\nhost: any\r\nauthorization: Bearer ${key}\r\ncontent-type: multipart/form-data; boundary=b\r\n`
-}
-
-function chunkOf(data: string): string {
-  return `${data.length.toString(16)}\r\n${data}\r\n`
 }
