@@ -119,7 +119,7 @@ export function meterBytes({
 
     return {
       came(bytes) {
-        if (bytes <= Number(res.locals.reservedBytes) || asking) return
+        if (bytes <= Number(res.locals.reservedBytes) || asking !== undefined) return
         asking = reserveMore()
           .catch((error: unknown) => log.warn({ err: error }, 'bytes not set aside'))
           .finally(() => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { constants, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -61,6 +62,12 @@ function bomb(before: string, piece: string, times: number): Buffer {
   const flush = { finishFlush: constants.Z_FULL_FLUSH }
   const block = deflateRawSync(Buffer.from(piece.repeat((16 * MIB) / piece.length)), flush)
   return Buffer.concat([deflateRawSync(Buffer.from(before), flush), ...Array<Buffer>(times).fill(block), Buffer.from([3, 0])])
+}
+
+/** A mebibyte of them, of which nothing comes again within what deflate remembers. */
+function differentTexts(): string {
+  const texts = Array.from({ length: 1_024 }, () => `<si><t>${randomBytes(753).toString('base64')}</t></si>`)
+  return texts.join('').padEnd(MIB, ' ')
 }
 
 const inflatesTo = (raw: Buffer, bytes: number): Partial<ZipEntry> => ({ raw, local: { bytes }, central: { bytes } })
@@ -146,6 +153,11 @@ describe('a bomb', () => {
     [
       'of 2 GiB of shared texts',
       withEntry(STRINGS, inflatesTo(bomb('<sst>', `<si><t>${'x'.repeat(1004)}</t></si>`, 128), 1000 * MIB)),
+      '422 archive_too_large',
+    ],
+    [
+      'of 80 MiB of shared texts that are as long as they are in the file',
+      withEntry(STRINGS, inflatesTo(bomb('<sst>', differentTexts(), 5), 80 * MIB)),
       '422 file_too_complex',
     ],
     [

@@ -12,7 +12,7 @@ const SIZES_FOLLOW_FLAG = 0x0008
 const DEFLATED = 8
 const INFLATED_CHUNK_BYTES = 64 * 1024
 /** Sheets compress to a twentieth. A part may be odder than that, but not both odd and large. */
-const MAX_RATIO = 200
+const MAX_RATIO = 100
 const FREE_OF_RATIO_BYTES = 64 * 1024 * 1024
 
 /**
@@ -22,17 +22,22 @@ const FREE_OF_RATIO_BYTES = 64 * 1024 * 1024
  */
 export async function* readPart(bytes: Bytes, entry: Entry, maxBytes: number): AsyncGenerator<Buffer> {
   const start = await findContent(bytes, entry)
-  if (entry.bytes > maxBytes) throw tooLarge(entry.name)
+  if (entry.bytes > Math.min(maxBytes, mostOf(entry.compressedBytes))) throw tooLarge(entry.name)
   const content = entry.compressedBytes === 0 ? [] : open(bytes, entry, start)
   let [count, crc] = [0, 0]
   for await (const { chunk, consumed } of content) {
     count += chunk.length
-    if (count > maxBytes || count > FREE_OF_RATIO_BYTES + MAX_RATIO * consumed) throw tooLarge(entry.name)
+    if (count > Math.min(maxBytes, mostOf(consumed))) throw tooLarge(entry.name)
     if (count > entry.bytes) break
     crc = crc32(chunk, crc)
     yield chunk
   }
   if (count !== entry.bytes || crc !== entry.crc) throw damaged(`its part ${entry.name} is not what was saved`)
+}
+
+/** As large as anything honest may be that takes so many bytes in the file. */
+function mostOf(compressedBytes: number): number {
+  return FREE_OF_RATIO_BYTES + MAX_RATIO * compressedBytes
 }
 
 async function* open(bytes: Bytes, entry: Entry, start: number): AsyncGenerator<{ chunk: Buffer; consumed: number }> {
