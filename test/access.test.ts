@@ -368,12 +368,15 @@ describe('H5: an address of the API that HubSpot does not know', () => {
     app.hubspot.control.fault({ on: 'create', do: { status: 404 } })
     const { body } = await uploadFile(app)
     const held = await untilState(app, body, 'held')
-    const raised = (await app.deps.alarms.list()).map(({ kind }) => kind)
+    const raised = await until(
+      () => app.deps.alarms.list(),
+      (alarms) => alarms.length > 0,
+    )
 
     await nudge(app)
     await untilState(app, body, 'done')
 
-    expect([held.reason, raised]).toEqual(['busy', ['api_path_unknown']])
+    expect([held.reason, raised.map(({ kind }) => kind)]).toEqual(['busy', ['api_path_unknown']])
     expect(await app.deps.alarms.list()).toEqual([])
   })
 })
