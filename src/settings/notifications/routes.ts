@@ -65,9 +65,9 @@ export function notificationRoutes({ config, endpoints, deliveries }: Deps, page
       allEvents: EVENTS,
       deliveries: found.map((delivery) => {
         const state = stateOf(delivery)
-        const log = delivery.log.map(({ sentHeaders, answerHeaders, ...entry }) => ({
+        const log = delivery.log.map(({ url, sentHeaders, answerHeaders, ...entry }) => ({
           ...entry,
-          sentHeaders: linesOf(sentHeaders),
+          sent: url === null ? '' : `POST ${url}\n${linesOf(sentHeaders)}`,
           answerHeaders: linesOf(answerHeaders),
         }))
         return { ...delivery, log, state, look: LOOKS[state], icon: ICONS[state] }
