@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { PROBLEMS } from '../../src/errors.js'
+import { isHubSpotPath } from '../../src/http/problem.js'
 import { Mapping } from '../../src/mappings/schema.js'
 import { takeWebhooks } from '../../src/notices/schema.js'
 import { OTHER_PORTAL, PORTAL, type TestApp, testApp } from '../support/app.js'
@@ -264,7 +265,7 @@ function mutate(sound: Sound, below: Random): { bytes: Buffer; path: string; isW
     }
   const bytes = Buffer.from(body, 'utf8')
   const isFramed = !headers.some(([name]) => /^(content-length|transfer-encoding|upgrade|expect)$/i.test(name))
-  const isWhole = isFramed && method !== 'CONNECT' && !(method === 'POST' && /^ *\/hubspot\//.test(path))
+  const isWhole = isFramed && method !== 'CONNECT' && !(method === 'POST' && isHubSpotPath(path.trimStart()))
   if (!headers.some(([name]) => /^(content-length|transfer-encoding)$/i.test(name)) && (bytes.length > 0 || method === 'POST'))
     headers.push(['content-length', String(bytes.length)])
   const head = `${method} ${path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}connection: close\r\n\r\n`
@@ -338,7 +339,7 @@ describe('requests of any kind', () => {
           }
           codes.add(problem.code)
           if (problem.status !== status) tell('says another status')
-        } else if (type === 'application/json' && /^\/hubspot\//.test(path)) {
+        } else if (type === 'application/json' && isHubSpotPath(path.trimStart())) {
           const { status: word, correlationId } = JSON.parse(Buffer.from(dechunk(head, body), 'latin1').toString('utf8')) as {
             status: string
             correlationId: string
