@@ -20,7 +20,10 @@ export type JobHandler = { kind: JobKind<unknown>; handle: (payload: unknown) =>
 
 type PrismaTransaction = Parameters<typeof fromPrisma>[0]
 
-const POLL_SECONDS = 0.5
+/** How often each kind is looked at for jobs of other processes, and for those whose time has come. */
+const LOOK_EVERY_MS = 500
+/** A worker is woken by us: what it does by itself is only for the case that this goes wrong. */
+const POLL_SECONDS = 60
 const RETRIES = 5
 const MAX_CONNECTIONS = 5
 /** Longer than any statement of the queue's takes: a server that is gone without a word says nothing for ever. */
@@ -49,12 +52,18 @@ export function createQueue({ connectionString, log }: { connectionString: strin
     ...connection,
     application_name: 'importal-queue',
     max: MAX_CONNECTIONS,
-    useListenNotify: true,
     superviseIntervalSeconds: SUPERVISE_SECONDS,
     monitorIntervalSeconds: SUPERVISE_SECONDS,
     schedule: false,
   })
   boss.on('error', (error) => log.error({ err: error }, 'job queue'))
+
+  /** Wakes one worker of a kind that does nothing, if this process has any. */
+  const wakers = new Map<string, () => void>()
+  const wake = (name: string) => wakers.get(name)?.()
+  /** Kinds of which a transaction that has yet to end was given a job. */
+  const given = new Set<string>()
+  const looking: NodeJS.Timeout[] = []
 
   /** False when one like it waits already, and that is enough. */
   async function add<Payload extends object>(
@@ -67,25 +76,48 @@ export function createQueue({ connectionString, log }: { connectionString: strin
       ...(afterSeconds > 0 ? { startAfter: Math.ceil(afterSeconds) } : {}),
       ...(tx ? { db: fromPrisma(tx) } : {}),
     })
+    if (tx) given.add(kind.name)
+    else if (afterSeconds === 0) wake(kind.name)
     return id !== null
   }
 
-  /** One that had something to do looks for more at once, and does not wait for the next poll. */
-  async function startWorker(kind: JobKind<unknown>, handle: (payload: unknown) => Promise<void>): Promise<void> {
-    const options = { pollingIntervalSeconds: POLL_SECONDS, notifyPollingIntervalSeconds: POLL_SECONDS }
-    const workerId = await boss.work(kind.name, options, async ([next]) => {
-      if (!next) return
-      await handle(next.data)
-        .catch((error: unknown) => {
+  /**
+   * Workers sleep, and are woken one at a time: who finds a job wakes the next one before he begins, and looks again at the
+   * end. Were all woken for every job, all but one would ask the database for nothing.
+   */
+  async function startWorkers(kind: JobKind<unknown>, handle: (payload: unknown) => Promise<void>): Promise<void> {
+    const idle = new Set<string>()
+    const wakeOne = () => {
+      const [workerId] = idle
+      if (workerId !== undefined) boss.notifyWorker(workerId)
+    }
+
+    async function startWorker(): Promise<void> {
+      const workerId = await boss.work(kind.name, { pollingIntervalSeconds: POLL_SECONDS }, async ([next]) => {
+        if (!next) return
+        idle.delete(workerId)
+        wakeOne()
+        try {
+          await handle(next.data)
+        } catch (error) {
           log.error({ err: error, job: kind.name, jobId: next.id }, 'job failed')
           // pg-boss keeps what a job threw: only the message, which is ours and free of secrets.
           throw new Error(error instanceof Error ? error.name : 'unknown error')
-        })
-        .finally(() => boss.notifyWorker(workerId))
-    })
+        } finally {
+          idle.add(workerId)
+          boss.notifyWorker(workerId)
+          for (const name of given) wake(name)
+          given.clear()
+        }
+      })
+      idle.add(workerId)
+    }
+
+    for (let nth = 0; nth < kind.concurrency; nth++) await startWorker()
+    wakers.set(kind.name, wakeOne)
+    looking.push(setInterval(wakeOne, LOOK_EVERY_MS).unref())
   }
 
-  const worked = new Set<string>()
   let isStarted = false
 
   return {
@@ -98,7 +130,6 @@ export function createQueue({ connectionString, log }: { connectionString: strin
       for (const { name, oneAtATime, once, expiresAfterSeconds } of kinds) {
         await boss.createQueue(name, {
           policy: once ? 'stately' : oneAtATime ? 'singleton' : 'standard',
-          notify: true,
           retryLimit: RETRIES,
           retryBackoff: true,
           retryDelayMax: 60,
@@ -131,21 +162,20 @@ export function createQueue({ connectionString, log }: { connectionString: strin
       const result = await change(async (tx) => {
         isAdded = await add(kind, payload, { tx })
       })
-      if (!isAdded) await add(kind, payload)
+      if (isAdded) wake(kind.name)
+      else await add(kind, payload)
       return result
     },
 
     /** Runs jobs from now on. A handler that throws is logged and tried again, later and later. */
     async work(handlers: JobHandler[]): Promise<void> {
-      for (const { kind, handle } of handlers) {
-        worked.add(kind.name)
-        for (let nth = 0; nth < kind.concurrency; nth++) await startWorker(kind, handle)
-      }
+      for (const { kind, handle } of handlers) await startWorkers(kind, handle)
     },
 
     /** Takes no more jobs; what runs goes on, and may still add some. */
     async pause(): Promise<void> {
-      await Promise.all([...worked].map((name) => boss.offWork(name, { wait: false })))
+      for (const timer of looking) clearInterval(timer)
+      await Promise.all([...wakers.keys()].map((name) => boss.offWork(name, { wait: false })))
     },
 
     /** Takes no more jobs and lets running ones finish within `graceMs`; the rest is handed to somebody else. */
