@@ -375,6 +375,22 @@ describe('what HubSpot answers to a create', () => {
     expect(app.hubspot.control.imports()).toHaveLength(1)
   })
 
+  it('is accepted and done though nobody could be told that it is there', async () => {
+    const app = await testApp()
+    const { queue } = app.deps
+    const { enqueue } = queue
+    queue.enqueue = () => Promise.reject(new Error('connection terminated'))
+
+    const res = await uploadFile(app)
+    queue.enqueue = enqueue
+    await app.query(`UPDATE "Import" SET "nextAttemptAt" = now() - interval '1 minute'`)
+    await app.sweep()
+
+    expect(res.status).toBe(202)
+    await untilState(app, res.body, 'done')
+    expect(app.hubspot.control.imports()).toHaveLength(1)
+  })
+
   it('waits for an import that HubSpot’s list does not show yet', async () => {
     const app = await testApp()
     app.hubspot.control.settings({ listLagMs: 60_000 })

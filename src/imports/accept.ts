@@ -27,7 +27,7 @@ type ReadDeps = PreflightDeps & { templates: Pick<TemplateStore, 'find'> }
 type Deps = ReadDeps & {
   imports: Pick<ImportStore, 'create' | 'exists' | 'read' | 'find'>
   files: Pick<FileStore, 'touch'>
-  queue: Pick<Queue, 'enqueueWith'>
+  queue: Pick<Queue, 'enqueue'>
 }
 
 export type UploadOptions = PreflightOptions & {
@@ -85,22 +85,17 @@ export async function acceptImport(deps: Deps, { sender, idempotency, alongside,
     refuseWrongCells(checked, options)
     // An upload may have taken hours: what it stored first is not to be taken for a leftover just now.
     await Promise.all(keysOf(checked).map((storeKey) => deps.files.touch(storeKey)))
-    // One transaction: an import without its job would wait for ever, a job without its import would find nothing.
-    const made = await deps.queue.enqueueWith(advancePortalJob, { portalId }, (enqueueIn) =>
-      deps.imports.create(
-        {
-          ...checked,
-          id,
-          portalId,
-          partnerId,
-          sender,
-          key,
-          correctionOf: correctionOf?.id,
-          alongside: alongside && ((tx) => alongside(id, tx, Buffer.from(fingerprint))),
-        },
-        enqueueIn,
-      ),
-    )
+    const made = await deps.imports.create({
+      ...checked,
+      id,
+      portalId,
+      partnerId,
+      sender,
+      key,
+      correctionOf: correctionOf?.id,
+      alongside: alongside && ((tx) => alongside(id, tx, Buffer.from(fingerprint))),
+    })
+    await begin(deps, portalId)
     await Promise.all(replaced.map((storeKey) => deps.files.remove(storeKey)))
     return { made, isReplayed: false }
   } catch (error) {
@@ -110,6 +105,14 @@ export async function acceptImport(deps: Deps, { sender, idempotency, alongside,
     else if (await deps.imports.exists(id)) return { made: await deps.imports.read(id), isReplayed: false }
     throw error
   }
+}
+
+/**
+ * A nudge, and not a part of the transaction: there, all who upload into one portal would wait for each other's end. What
+ * nobody was nudged for, recover.ts finds.
+ */
+async function begin({ queue }: Deps, portalId: string): Promise<void> {
+  await queue.enqueue(advancePortalJob, { portalId }).catch(() => undefined)
 }
 
 function keysOf({ files, pieces }: Pick<Checked, 'files' | 'pieces'>): string[] {

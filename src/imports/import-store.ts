@@ -135,13 +135,13 @@ export function createImportStore(prisma: Database) {
 
   return {
     /**
-     * Makes an import with its files, one part, its findings and, by `andThen`, its job, all or nothing. It waits from
-     * the start when the portal does.
+     * Makes an import with its files, one part and its findings, all or nothing. It waits from the start when the portal
+     * does.
      *
      * @throws {AppError} `portal_not_found`, `key_invalid`: no longer what they were when the upload began;
      *   `idempotency_key_in_use`, `too_many_waiting`
      */
-    async create(input: NewImport, andThen: (tx: Transaction) => Promise<void>): Promise<Import> {
+    async create(input: NewImport): Promise<Import> {
       const { id, portalId, partnerId, sender, request, files, findings, counts, pieces, key } = input
       const part = newId('par')
       const contentHash = contentHashOf(files)
@@ -236,7 +236,6 @@ export function createImportStore(prisma: Database) {
         if (!stored) throw new AppError('internal')
         const made = isSplit ? await createPieces(tx, input, state, reason) : [part]
         if (key) await recordUse(tx, key.claim, { importId: id, fingerprint: key.fingerprint })
-        await andThen(tx)
         // Put together from what was just written: reading it back would double the time that an upload waits.
         return {
           ...stored,

@@ -72,7 +72,7 @@ type Deps = {
   properties: Pick<PropertyCache, 'find'>
   csvCheck: Pick<CsvCheck, 'check' | 'begin'>
   portals: Pick<PortalStore, 'readMaxFileBytes'>
-  queue: Pick<Queue, 'enqueue' | 'enqueueWith'>
+  queue: Pick<Queue, 'enqueue'>
   log: Log
 }
 

@@ -65,22 +65,6 @@ export function createQueue({ connectionString, log }: { connectionString: strin
   const given = new Set<string>()
   const looking: NodeJS.Timeout[] = []
 
-  /** False when one like it waits already, and that is enough. */
-  async function add<Payload extends object>(
-    kind: JobKind<Payload>,
-    payload: Payload,
-    { tx, afterSeconds = 0 }: { tx?: PrismaTransaction; afterSeconds?: number } = {},
-  ): Promise<boolean> {
-    const id = await boss.send(kind.name, payload, {
-      ...(kind.oneAtATime ? { singletonKey: kind.oneAtATime(payload) } : {}),
-      ...(afterSeconds > 0 ? { startAfter: Math.ceil(afterSeconds) } : {}),
-      ...(tx ? { db: fromPrisma(tx) } : {}),
-    })
-    if (tx) given.add(kind.name)
-    else if (afterSeconds === 0) wake(kind.name)
-    return id !== null
-  }
-
   /**
    * Workers sleep, and are woken one at a time: who finds a job wakes the next one before he begins, and looks again at the
    * end. Were all woken for every job, all but one would ask the database for nothing.
@@ -140,31 +124,19 @@ export function createQueue({ connectionString, log }: { connectionString: strin
       }
     },
 
-    /** Adds a job; with `tx`, only if that transaction commits. */
+    /** Adds a job, unless one like it waits already and that is enough; with `tx`, only if that transaction commits. */
     async enqueue<Payload extends object>(
       kind: JobKind<Payload>,
       payload: Payload,
-      options: { tx?: PrismaTransaction; afterSeconds?: number } = {},
+      { tx, afterSeconds = 0 }: { tx?: PrismaTransaction; afterSeconds?: number } = {},
     ): Promise<void> {
-      await add(kind, payload, options)
-    },
-
-    /**
-     * Adds a job together with what `change` changes, all or nothing. Where one like it waits already, it is asked for
-     * once more afterwards: the one that waited may have run before the change could be seen.
-     */
-    async enqueueWith<Payload extends object, Result>(
-      kind: JobKind<Payload>,
-      payload: Payload,
-      change: (enqueueIn: (tx: PrismaTransaction) => Promise<void>) => Promise<Result>,
-    ): Promise<Result> {
-      let isAdded = true
-      const result = await change(async (tx) => {
-        isAdded = await add(kind, payload, { tx })
+      await boss.send(kind.name, payload, {
+        ...(kind.oneAtATime ? { singletonKey: kind.oneAtATime(payload) } : {}),
+        ...(afterSeconds > 0 ? { startAfter: Math.ceil(afterSeconds) } : {}),
+        ...(tx ? { db: fromPrisma(tx) } : {}),
       })
-      if (isAdded) wake(kind.name)
-      else await add(kind, payload)
-      return result
+      if (tx) given.add(kind.name)
+      else if (afterSeconds === 0) wake(kind.name)
     },
 
     /** Runs jobs from now on. A handler that throws is logged and tried again, later and later. */

@@ -133,8 +133,8 @@ describe('an app that really has a bug', () => {
   it('answers 202 before anything is stored, and is caught', async () => {
     const app = await buggyApp(({ deps, query }) => {
       const { create } = deps.imports
-      deps.imports.create = async (input, andThen) => {
-        const made = await create(input, andThen)
+      deps.imports.create = async (input) => {
+        const made = await create(input)
         await query('DELETE FROM "Import"')
         return made
       }

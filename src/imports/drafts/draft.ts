@@ -13,7 +13,7 @@ import type { Draft, DraftChoice, DraftReport, DraftStore } from './draft-store.
 type Deps = Parameters<typeof acceptImport>[0] & {
   drafts: Pick<DraftStore, 'create' | 'discard' | 'recordChoice' | 'recordStarted'>
   files: Pick<FileStore, 'read' | 'readRange' | 'remove' | 'save' | 'touch'>
-  queue: Pick<Queue, 'enqueueWith'>
+  queue: Pick<Queue, 'enqueue'>
 }
 
 /** Who looks after a portal's own imports: its page partner, by a browser that is signed in. */
