@@ -4,6 +4,7 @@ import { runFoundation } from './foundation.js'
 import { runIntake } from './intake.js'
 import { runPages } from './pages.js'
 import { runQueue } from './queue.js'
+import { runShed } from './shed.js'
 import { runTokens } from './tokens.js'
 
 /** The groups of benchmarks: `npm run bench -- GROUP`. A goal that is missed is said, and fails nothing. */
@@ -15,6 +16,7 @@ const GROUPS: Record<string, () => Promise<void>> = {
   pages: runPages,
   api: runApi,
   flood: runFlood,
+  shed: runShed,
 }
 
 const [group = ''] = process.argv.slice(2)

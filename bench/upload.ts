@@ -3,8 +3,19 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 
-/** What is uploaded: how many rows of which table, under what name. */
-export type Upload = { url: string; key: string; rows: number; name: string; agent?: Agent; table?: Table }
+/** What is uploaded: how many rows of which table, under what name. `asksFirst`: nothing is sent unless it is wanted. */
+export type Upload = {
+  url: string
+  key: string
+  rows: number
+  name: string
+  agent?: Agent
+  table?: Table
+  asksFirst?: boolean
+}
+
+/** An upload that was answered, but not taken. */
+export class RefusedError extends Error {}
 
 /** Rows that differ in nothing but their number, which stands in eight digits after `prefix`; cells by property. */
 export type Table = { prefix: string; cells: [property: string, rest: string][]; rowBytes: number }
@@ -34,6 +45,7 @@ export async function upload({
   name,
   agent = new Agent(),
   table = CONTACTS,
+  asksFirst = false,
 }: Upload): Promise<Record<string, unknown>> {
   const { head, tail } = frame(name, table)
   const req = request(url, {
@@ -43,19 +55,23 @@ export async function upload({
       authorization: `Bearer ${key}`,
       'content-type': `multipart/form-data; boundary=${BOUNDARY}`,
       'content-length': head.length + rows * table.rowBytes + tail.length,
+      ...(asksFirst ? { expect: '100-continue' } : {}),
     },
   })
   const answered = once(req, 'response') as Promise<[IncomingMessage]>
   answered.catch(() => undefined) // awaited below
-  await pipeline(function* () {
-    yield head
-    yield* rowsOf(table, rows)
-    yield tail
-  }, req)
+  const isWanted = !asksFirst || (await Promise.race([once(req, 'continue').then(() => true), answered.then(() => false)]))
+  if (isWanted)
+    await pipeline(function* () {
+      yield head
+      yield* rowsOf(table, rows)
+      yield tail
+    }, req)
 
   const [res] = await answered
   const text = await readText(res)
-  if (res.statusCode !== 202) throw new Error(`the upload was answered ${res.statusCode}: ${text}`)
+  if (!isWanted) req.destroy()
+  if (res.statusCode !== 202) throw new RefusedError(`the upload was answered ${res.statusCode}: ${text}`)
   return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
 }
 
