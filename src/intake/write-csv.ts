@@ -8,12 +8,12 @@ export function writeRecord(cells: string[]): string {
 
 /** So that a spreadsheet which opens the file does not run it: an apostrophe goes before what a formula may begin with. */
 export function withoutFormula(cell: string): string {
-  return /^'*[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
+  return /^'*[=+\-@\t\r\n]/.test(cell) ? `'${cell}` : cell
 }
 
 /** What `withoutFormula` was given. */
 export function withFormula(cell: string): string {
-  return /^'+[=+\-@\t\r]/.test(cell) ? cell.slice(1) : cell
+  return /^'+[=+\-@\t\r\n]/.test(cell) ? cell.slice(1) : cell
 }
 
 /**

@@ -6,7 +6,7 @@ import { createCsvCheck } from '../../src/intake/cells/csv-check.js'
 import { createBudgets, createSeenValues } from '../../src/intake/cells/seen-values.js'
 import { isDate, isDateTime, isEmail, isNumber, isYesOrNo } from '../../src/intake/cells/value-forms.js'
 import { createFindings, type Finding } from '../../src/intake/finding.js'
-import { writeRecord } from '../../src/intake/write-csv.js'
+import { withFormula, withoutFormula, writeRecord } from '../../src/intake/write-csv.js'
 import { SHAPES } from '../../src/simulator/imports/cell-checks.js'
 import { inChunks } from '../support/tables.js'
 
@@ -131,7 +131,7 @@ describe('a cell', () => {
     [
       'firstname',
       ['Jörg', '-', '+49 89 123', '-12.5', '@'.repeat(0), ''],
-      ['=cmd|x', '@SUM(1)', '+cmd', '\tx'],
+      ['=cmd|x', '@SUM(1)', '+cmd', '\tx', '\r=x', '\n=x'],
       'FORMULA_LIKE_VALUE',
     ],
   ])('of %s is told when it is wrong, and only then', async (name, good, bad, code) => {
@@ -257,6 +257,16 @@ describe('columns', () => {
 
     expect(kept).toMatchObject([{ fix: 'Did you mean "firstname"?' }])
   })
+})
+
+describe('a cell that a spreadsheet might run', () => {
+  it.each(['=1+1', '+1', '-1', '@x', '\tx', '\rx', '\nx', "'=1"])(
+    'has an apostrophe before it, which is taken out again: %j',
+    (cell) => {
+      expect(withoutFormula(cell)).toBe(`'${cell}`)
+      expect(withFormula(withoutFormula(cell))).toBe(cell)
+    },
+  )
 })
 
 describe('our verdicts and those of the HubSpot to try against', () => {

@@ -37,7 +37,7 @@ export function checkStart(size: number, first: number, cell: () => string): Wro
 }
 
 /** What is called formula-like is none where a number or a telephone number begins so. */
-const FORMULA = /^([=@\t\r]|[+-](?![\d.,\s(]*\d))/
+const FORMULA = /^([=@\t\r\n]|[+-](?![\d.,\s(]*\d))/
 /** The last of the characters that a formula may begin with. */
 const AT = 0x40
 const [ZERO, NINE] = [0x30, 0x39]
