@@ -252,6 +252,18 @@ describe('columns', () => {
     )
   })
 
+  it('of properties that HubSpot writes itself are told once, and their cells are not looked at', async () => {
+    const { kept } = await check(
+      ['email', 'score'],
+      [
+        ['a@b.co', 'none'],
+        ['c@d.co', '=1'],
+      ],
+    )
+
+    expect(kept.map(({ code, line }) => [code, line])).toEqual([['INVALID_COLUMN_CONFIGURATION', 1]])
+  })
+
   it('say which property was probably meant', async () => {
     const { kept } = await check(['email', 'fistname'], [])
 

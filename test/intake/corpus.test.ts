@@ -38,7 +38,7 @@ const TABLES: Record<string, Export> = {
     ],
   },
   'a CRM’s export': {
-    codes: ['COULD_NOT_PARSE_DATE', 'FORMULA_LIKE_VALUE', 'INVALID_COLUMN_CONFIGURATION'],
+    codes: ['FORMULA_LIKE_VALUE', 'INVALID_COLUMN_CONFIGURATION'],
     cells: [
       ['Account ID', 'Account Name', 'Created Date', 'Description'],
       ['0018Z00002abcDE', 'Café "Zum Löwen"', '31.12.2025 14:30', 'first line\nsecond line; with more\n\nend'],

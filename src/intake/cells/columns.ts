@@ -116,13 +116,17 @@ export function readColumns({ file, mappings, properties, operations, findings }
         meant ? `Did you mean "${meant}"?` : 'Make the property in HubSpot, or map the column to another.',
       )
     }
-    if (property && identifies !== 'record id' && (property.readOnly || property.calculated || property.archived))
+    const isPassedOver =
+      property !== null && identifies !== 'record id' && (property.readOnly || property.calculated || property.archived)
+    if (isPassedOver) {
       note(
         'INVALID_COLUMN_CONFIGURATION',
         at,
         `"${propertyName}" ${property.archived ? 'is archived' : 'is written by HubSpot alone'}: its cells are not imported.`,
         'Leave the column out, or map it to another property.',
       )
+      return null
+    }
     return { columnName, objectTypeId, propertyName, property, identifies, isRequired: isRequired(objectTypeId, propertyName) }
   })
 
