@@ -154,7 +154,15 @@ function toProperty({
   calculated = false,
   ...property
 }: (typeof DEFAULT_PROPERTIES)[string][number]): Property {
-  return { ...property, options, readOnly, hasUniqueValue, calculated, archived: false }
+  return {
+    ...property,
+    options,
+    readOnly,
+    hasUniqueValue,
+    calculated,
+    archived: false,
+    isOwner: property.referencedObjectType === 'OWNER',
+  }
 }
 
 /** By processor time: what one core does, whoever else is on it. */

@@ -120,7 +120,10 @@ export const VARIABLES = {
       ]),
     example: 'oauth crm.import crm.schemas.contacts.read crm.schemas.companies.read crm.schemas.deals.read tickets',
   },
-  HUBSPOT_OPTIONAL_SCOPES: { schema: scopes.default(['crm.schemas.custom.read']), example: 'crm.schemas.custom.read' },
+  HUBSPOT_OPTIONAL_SCOPES: {
+    schema: scopes.default(['crm.schemas.custom.read', 'crm.objects.owners.read']),
+    example: 'crm.schemas.custom.read crm.objects.owners.read',
+  },
   HUBSPOT_JOURNAL_SCOPES: {
     schema: scopes.default([]),
     example:

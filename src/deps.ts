@@ -46,6 +46,7 @@ import { createCallBudget } from './portals/call-budget.js'
 import { createCallTally } from './portals/call-tally.js'
 import { createDataKeyStore } from './portals/data-key-store.js'
 import { createOperatorSessions } from './portals/operator-session.js'
+import { createOwnerCache } from './portals/owner-cache.js'
 import { createPortalStore } from './portals/portal-store.js'
 import { createPropertyCache } from './portals/property-cache.js'
 import { createSeal } from './portals/seal.js'
@@ -121,6 +122,7 @@ export async function createDeps(config: Config, databaseUrl: string, log: Log =
     ...shared,
     ...stores,
     properties: createPropertyCache({ ...shared, ...stores }),
+    owners: createOwnerCache({ ...shared, ...stores }),
     forJobs: { ...shared, ...jobStores },
 
     /** From now on this process is not ready for anything new. */

@@ -45,7 +45,7 @@ describe('GET /oauth/install', () => {
         'client_id=test-client',
         `redirect_uri=${encodeURIComponent(`${app.url}/oauth/callback`)}`,
         `scope=${scope}`,
-        'optional_scope=crm.schemas.custom.read',
+        'optional_scope=crm.schemas.custom.read%20crm.objects.owners.read',
         `state=${state}`,
       ].sort(),
     )

@@ -62,12 +62,32 @@ export const PropertyList = z.object({
         archived: z.boolean().catch(false),
         calculated: z.boolean().catch(false),
         modificationMetadata: z.object({ readOnlyValue: z.boolean() }).catch({ readOnlyValue: false }),
+        referencedObjectType: Text.nullish().catch(null),
         options: z.array(z.object({ label: Text, value: Text })).catch([]),
       })
-      .transform(({ modificationMetadata, ...property }) => ({ ...property, readOnly: modificationMetadata.readOnlyValue })),
+      .transform(({ modificationMetadata, referencedObjectType, ...property }) => ({
+        ...property,
+        readOnly: modificationMetadata.readOnlyValue,
+        /** Its values are owners, who are none of its options. */
+        isOwner: referencedObjectType === 'OWNER',
+      })),
   ),
 })
 export type Property = z.output<typeof PropertyList>['results'][number]
+
+/** Users of the account that records can belong to. */
+export const OwnerPage = z.object({
+  results: z.array(
+    z.object({
+      id: Id,
+      email: Text.nullish().catch(null),
+      firstName: Text.nullish().catch(null),
+      lastName: Text.nullish().catch(null),
+    }),
+  ),
+  paging: Paging,
+})
+export type Owner = z.output<typeof OwnerPage>['results'][number]
 
 export const CustomTypeList = z.object({
   results: z.array(

@@ -14,6 +14,7 @@ import {
   isElsewhere,
   isRateLimit,
   missingScopes,
+  OwnerPage,
   type Property,
   PropertyList,
   parseBody,
@@ -46,6 +47,7 @@ const DEADLINES = {
 }
 const OUTAGE = 'HubSpot cannot be reached'
 const ERROR_PAGE_LIMIT = 100
+const OWNER_PAGE_LIMIT = 500
 /** Few: each comes with the whole request it was made with, which may be some hundred kilobytes. */
 const IMPORT_PAGE_LIMIT = 10
 
@@ -223,6 +225,16 @@ export function createHubSpot(
       const list = parseBody(PropertyList, answer.body)
       if (!list) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of properties' } })
       return { properties: list.results, etag: answer.headers.etag }
+    },
+
+    /** One page of the users that records can belong to; those who left the account are not among them. */
+    async listOwners(accessToken: Secret, after?: string) {
+      const url = new URL(`/crm/owners/${apiVersion}`, apiUrl)
+      url.searchParams.set('limit', String(OWNER_PAGE_LIMIT))
+      if (after !== undefined) url.searchParams.set('after', after)
+      const page = parseBody(OwnerPage, (await get(url, accessToken)).body)
+      if (!page) throw new AppError('hubspot_unavailable', { context: { why: 'unreadable list of owners' } })
+      return { owners: page.results, after: page.paging?.next?.after }
     },
 
     /** The object types that the portal made itself. */

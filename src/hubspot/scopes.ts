@@ -42,6 +42,10 @@ export const SCOPES = {
     purpose: 'To see which custom objects the account has, and their properties',
     call: (hubspot, accessToken) => hubspot.listCustomTypes(accessToken),
   },
+  'crm.objects.owners.read': {
+    purpose: 'To see which users records can belong to, so that rows that name nobody are found early',
+    call: (hubspot, accessToken) => hubspot.listOwners(accessToken),
+  },
 } as const satisfies Record<string, ScopeUse>
 
 export type Scope = keyof typeof SCOPES

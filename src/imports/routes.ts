@@ -14,6 +14,7 @@ import type { Log } from '../log.js'
 import type { TemplateStore } from '../mappings/template-store.js'
 import type { PartnerStore } from '../partners/partner-store.js'
 import { callerOf, meterBytes, refuseKeyIn, requirePartner } from '../partners/require-partner.js'
+import type { OwnerCache } from '../portals/owner-cache.js'
 import type { PortalStore } from '../portals/portal-store.js'
 import type { PropertyCache } from '../portals/property-cache.js'
 import type { Queue } from '../queue/queue.js'
@@ -70,6 +71,7 @@ type Deps = {
   rowErrors: Pick<RowErrorStore, 'list' | 'listByLine'>
   templates: Pick<TemplateStore, 'find'>
   properties: Pick<PropertyCache, 'find'>
+  owners: Pick<OwnerCache, 'find'>
   csvCheck: Pick<CsvCheck, 'check' | 'begin'>
   portals: Pick<PortalStore, 'readMaxFileBytes'>
   queue: Pick<Queue, 'enqueue'>

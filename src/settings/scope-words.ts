@@ -16,6 +16,8 @@ const WORDS = inBoth<ScopeWords>({
       'crm.schemas.deals.read': 'Um zu sehen, welche Eigenschaften Deals haben',
       tickets: 'Um zu sehen, welche Eigenschaften Tickets haben; eine engere Berechtigung bietet HubSpot dafür nicht',
       'crm.schemas.custom.read': 'Um zu sehen, welche benutzerdefinierten Objekte der Account hat, und ihre Eigenschaften',
+      'crm.objects.owners.read':
+        'Um zu sehen, welchen Benutzern Datensätze gehören können: So fallen Zeilen früh auf, die niemanden nennen',
     },
   },
 })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { answerPortal } from './answer.js'
 import { type Exchange, refusal } from './exchange.js'
+import { slicePage } from './imports/paging.js'
 import { removeApp } from './oauth/uninstall.js'
 import { objectTypeId, type Property, toAnswer } from './properties.js'
 
@@ -10,6 +11,7 @@ const SCHEMA_SCOPES: Record<string, string> = {
   '0-3': 'crm.schemas.deals.read',
   '0-5': 'tickets',
 }
+const MAX_OWNERS_A_PAGE = 500
 const CUSTOM_SCOPE = 'crm.schemas.custom.read'
 
 /** GET /account-info/{version}/details */
@@ -54,6 +56,16 @@ export async function listProperties(exchange: Exchange, objectType: string): Pr
         ? { status: 304, headers: { etag } }
         : { status: 200, body, headers: { etag } }
     },
+  })
+}
+
+/** GET /crm/owners/{version} */
+export async function listOwners(exchange: Exchange): Promise<void> {
+  await answerPortal(exchange, {
+    scope: 'crm.objects.owners.read',
+    on: 'owners',
+    make: ({ owners }) =>
+      slicePage(exchange.url, MAX_OWNERS_A_PAGE, owners, (owner) => ({ ...owner, type: 'PERSON', archived: false, teams: [] })),
   })
 }
 

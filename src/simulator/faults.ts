@@ -13,6 +13,7 @@ const OPERATIONS = [
   'revoke',
   'account',
   'properties',
+  'owners',
   'schemas',
   'uninstall',
   'subscribe',

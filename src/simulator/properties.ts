@@ -7,6 +7,8 @@ export type Property = {
   hasUniqueValue?: boolean
   readOnly?: boolean
   calculated?: boolean
+  externalOptions?: boolean
+  referencedObjectType?: 'OWNER'
 }
 
 type More = Partial<Property>
@@ -44,6 +46,16 @@ function choice(name: string, label: string, ...options: string[]): Property {
   }
   return { name, label, type: 'enumeration', fieldType: 'select', options: options.map(toOption) }
 }
+
+/** HubSpot does not list owners as a property's options. */
+const owner = (label: string): Property => ({
+  name: 'hubspot_owner_id',
+  label,
+  type: 'enumeration',
+  fieldType: 'select',
+  externalOptions: true,
+  referencedObjectType: 'OWNER',
+})
 
 /** What every object has, and no import can write. */
 const OWN: Property[] = [
@@ -83,6 +95,7 @@ export const DEFAULT_PROPERTIES: Record<string, Property[]> = {
       'customer',
     ),
     choice('hs_lead_status', 'Lead Status', 'NEW', 'OPEN', 'IN_PROGRESS', 'CONNECTED', 'UNQUALIFIED'),
+    owner('Contact owner'),
     yesNo('hs_email_optout', 'Unsubscribed from all email'),
     text('hs_email_domain', 'Email Domain', { calculated: true, readOnly: true }),
     ...OWN,
@@ -99,6 +112,7 @@ export const DEFAULT_PROPERTIES: Record<string, Property[]> = {
     number('numberofemployees', 'Number of Employees'),
     number('annualrevenue', 'Annual Revenue'),
     long('description', 'Description'),
+    owner('Company owner'),
     ...OWN,
   ],
   '0-3': [
@@ -116,6 +130,7 @@ export const DEFAULT_PROPERTIES: Record<string, Property[]> = {
     ),
     choice('dealtype', 'Deal Type', 'newbusiness:New Business', 'existingbusiness:Existing Business'),
     long('description', 'Deal Description'),
+    owner('Deal owner'),
     ...OWN,
   ],
   '0-5': [
@@ -124,6 +139,7 @@ export const DEFAULT_PROPERTIES: Record<string, Property[]> = {
     choice('hs_pipeline', 'Pipeline', '0:Support Pipeline'),
     choice('hs_pipeline_stage', 'Ticket status', '1:New', '2:Waiting on contact', '4:Closed'),
     choice('hs_ticket_priority', 'Priority', 'LOW', 'MEDIUM', 'HIGH'),
+    owner('Ticket owner'),
     ...OWN,
   ],
 }

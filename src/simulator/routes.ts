@@ -1,4 +1,4 @@
-import { listProperties, listSchemas, showAccount, uninstallApp } from './account.js'
+import { listOwners, listProperties, listSchemas, showAccount, uninstallApp } from './account.js'
 import type { Control } from './control/control.js'
 import { controlOverHttp } from './control/control-routes.js'
 import { overview } from './control/overview.js'
@@ -29,6 +29,7 @@ const ROUTES: Route[] = [
   ['DELETE', at(`/appinstalls/(?:v3|${DATED})/external-install`), uninstallApp],
   ['GET', at(`/account-info/(?:v3|${DATED})/details`), showAccount],
   ['GET', at(`/crm/(?:v3/properties|properties/${DATED})/([\\w-]+)`), (exchange, [type = '']) => listProperties(exchange, type)],
+  ['GET', at(`/crm/(?:v3/owners|owners/${DATED})`), listOwners],
   ['GET', at(`/crm-object-schemas/(?:v3|${DATED})/schemas`), listSchemas],
   ['POST', at(`/webhooks-journal/subscriptions/${DATED}`), subscribe],
   [

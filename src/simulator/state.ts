@@ -19,7 +19,11 @@ export type PortalFields = {
   maxRunning: number
   /** By object type id. */
   properties: Record<string, Property[]>
+  owners: Owner[]
 }
+
+/** A user that records can belong to. */
+export type Owner = { id: string; email: string; firstName: string; lastName: string }
 
 export type Portal = PortalFields & {
   id: string
@@ -98,6 +102,7 @@ const TEST_SCOPES = [
   'oauth',
   'crm.import',
   'tickets',
+  'crm.objects.owners.read',
   ...['contacts', 'companies', 'deals', 'custom'].map((name) => `crm.schemas.${name}.read`),
 ]
 
@@ -112,6 +117,10 @@ const PORTAL_DEFAULTS: PortalFields = {
   rowsPerDay: 80_000_000,
   maxRunning: 3,
   properties: DEFAULT_PROPERTIES,
+  owners: [
+    { id: '41629779', email: 'anna@acme.example', firstName: 'Anna', lastName: 'Müller' },
+    { id: '41629780', email: 'ben@acme.example', firstName: 'Ben', lastName: 'Okafor' },
+  ],
 }
 
 const ACME = {

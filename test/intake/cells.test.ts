@@ -20,6 +20,7 @@ function property(name: string, type: string, more: Partial<Property> = {}): Pro
     archived: false,
     calculated: false,
     readOnly: false,
+    isOwner: false,
     options: [],
     ...more,
   }

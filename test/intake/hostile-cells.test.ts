@@ -42,6 +42,7 @@ describe('a value that was made to take long', () => {
           archived: false,
           calculated: false,
           readOnly: false,
+          isOwner: false,
           options: [],
         },
       ],
@@ -70,6 +71,7 @@ describe('a value that was made to take long', () => {
       archived: false,
       calculated: false,
       readOnly: false,
+      isOwner: false,
       options,
     }
     const column = {

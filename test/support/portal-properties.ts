@@ -13,6 +13,7 @@ export function property(name: string, label: string, more: More = {}): Property
     archived: false,
     calculated: false,
     readOnly: false,
+    isOwner: false,
     options: [],
     ...more,
   }

@@ -2,13 +2,18 @@ import type { CsvCheck, CsvPlan, Feed } from '../../intake/cells/csv-check.js'
 import { createFindings } from '../../intake/finding.js'
 import { readHead } from '../../intake/head.js'
 import type { TextStart } from '../../intake/inspect.js'
+import type { OwnerCache } from '../../portals/owner-cache.js'
 import type { PropertyCache } from '../../portals/property-cache.js'
 import type { ImportRequest } from '../import-request.js'
 import { fitEntry, planColumns } from './preflight.js'
 import type { Ahead } from './table.js'
 import { outgoingName } from './text-table.js'
 
-type Deps = { properties: Pick<PropertyCache, 'find'>; csvCheck: Pick<CsvCheck, 'begin'> }
+type Deps = {
+  properties: Pick<PropertyCache, 'find'>
+  owners: Pick<OwnerCache, 'find'>
+  csvCheck: Pick<CsvCheck, 'begin'>
+}
 
 /** What is known of a file before it has come: the request, and the name that it was sent under. */
 export type Known = { portalId: string; request: ImportRequest; name: string }

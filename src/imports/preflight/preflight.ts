@@ -1,12 +1,13 @@
 import { AppError } from '../../errors.js'
 import type { FileStore } from '../../files/file-store.js'
 import type { CellPlan } from '../../intake/cells/check-cells.js'
-import { readColumns, typeIdOf } from '../../intake/cells/columns.js'
+import { isOwner, readColumns, typeIdOf } from '../../intake/cells/columns.js'
 import { createFindings, type Finding, type FindingCounts, type Findings } from '../../intake/finding.js'
 import { fitMapping } from '../../intake/header.js'
 import { objectTypeOf } from '../../mappings/column-mapping.js'
 import type { Suggestion } from '../../mappings/suggestion/suggest.js'
 import type { Template } from '../../mappings/template-store.js'
+import type { OwnerCache } from '../../portals/owner-cache.js'
 import type { PortalStore } from '../../portals/portal-store.js'
 import type { PropertyCache } from '../../portals/property-cache.js'
 import type { ImportRequest } from '../import-request.js'
@@ -29,6 +30,7 @@ import { readyWorkbook } from './workbook-table.js'
 export type PreflightDeps = TableDeps & {
   files: Pick<FileStore, 'read' | 'readRange' | 'save' | 'remove'>
   properties: Pick<PropertyCache, 'find'>
+  owners: Pick<OwnerCache, 'find'>
   portals: Pick<PortalStore, 'readMaxFileBytes'>
 }
 
@@ -230,9 +232,9 @@ export function fitEntry(
 
 type ColumnInput = { portalId: string; request: ImportRequest; entry: FileEntry; findings: Findings }
 
-/** What the cells are checked by: the portal's own properties, as far as they are known. */
+/** What the cells are checked by: the portal's own properties and owners, as far as they are known. */
 export async function planColumns(
-  { properties: cache }: Pick<PreflightDeps, 'properties'>,
+  { properties: cache, owners: ownerCache }: Pick<PreflightDeps, 'properties' | 'owners'>,
   { portalId, request, entry, findings }: ColumnInput,
 ): Promise<CellPlan['columns']> {
   const file = entry.fileName
@@ -254,13 +256,15 @@ export async function planColumns(
       `The portal’s properties of ${unknown.join(', ')} could not be looked up: cells were only checked for what is the same everywhere.`,
       null,
     )
-  return readColumns({
+  const columns = readColumns({
     file,
     mappings,
     properties: Object.fromEntries(found),
     operations: request.importOperations ?? {},
     findings,
   })
+  const owners = columns.some((column) => column && isOwner(column)) ? await ownerCache.find(portalId) : undefined
+  return owners ? columns.map((column) => column && (isOwner(column) ? { ...column, owners } : column)) : columns
 }
 
 function toImportFile(file: ReceivedFile, { name, format, stored }: Table, rows: number | null): StoredImportFile {

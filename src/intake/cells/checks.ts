@@ -1,6 +1,6 @@
-import type { Property } from '../../hubspot/answers.js'
+import type { Owner, Property } from '../../hubspot/answers.js'
 import { closest } from '../closest.js'
-import type { CheckedColumn } from './columns.js'
+import { type CheckedColumn, isOwner } from './columns.js'
 import {
   type DateFormat,
   isDate,
@@ -49,10 +49,8 @@ const FORMULA_LIKE = wrong(
 )
 
 /** The check of a column’s cells, by what its property takes; undefined: it takes any text. */
-export function checkOf(
-  { objectTypeId, propertyName, property, identifies }: CheckedColumn,
-  dateFormat: DateFormat,
-): Check | undefined {
+export function checkOf(column: CheckedColumn, dateFormat: DateFormat): Check | undefined {
+  const { objectTypeId, propertyName, property, identifies } = column
   if (identifies === 'record id')
     return unless(
       isRecordId,
@@ -62,11 +60,7 @@ export function checkOf(
     return unless(isEmail, wrong('INVALID_EMAIL', 'This is not an e-mail address.', 'Write it like name@example.com.'))
   if (objectTypeId === '0-2' && propertyName === 'domain')
     return unless(isDomain, wrong('INVALID_DOMAIN', 'This is not a domain name.', 'Write it like example.com.'))
-  if (propertyName === 'hubspot_owner_id')
-    return unless(
-      isOwner,
-      wrong('COULD_NOT_FIND_OWNER', 'An owner is given by name, e-mail address or id.', 'Write one of them.'),
-    )
+  if (isOwner(column)) return checkOfOwners(column)
   return property ? checkOfType(property, dateFormat) : undefined
 }
 
@@ -158,7 +152,53 @@ function copy(part: string): string {
   return Buffer.from(part).toString()
 }
 
-function isOwner(cell: string): boolean {
+const formless = wrong('COULD_NOT_FIND_OWNER', 'An owner is given by name, e-mail address or id.', 'Write one of them.')
+/** Who was probably meant is not said: an account's users are none of a partner's business. */
+const nobody = wrong(
+  'COULD_NOT_FIND_OWNER',
+  'The portal has no owner of this name, e-mail address or id.',
+  'Name one of its users, or leave the cell empty.',
+)
+const several = wrong(
+  'MULTIPLE_OWNERS_FOUND',
+  'The portal has several owners of this name.',
+  'Use the e-mail address or the id instead.',
+)
+
+/** Owners are taken by name, e-mail address and id; several of them, between semicolons, where the property is of checkboxes. */
+function checkOfOwners({ owners, property }: CheckedColumn): Check {
+  const isMultiple = property?.fieldType === 'checkbox'
+  const known = owners?.length ? countOwners(owners) : undefined
+  const checkOne = (one: string): Wrong | undefined => {
+    if (!hasOwnersForm(one)) return formless
+    if (!known) return undefined
+    const count = known.get(asOwner(one)) ?? 0
+    return count === 1 ? undefined : count === 0 ? nobody : several
+  }
+  return (cell) => {
+    if (!isMultiple) return checkOne(cell)
+    for (const one of cell.split(';')) {
+      const wrong = one.trim() === '' ? undefined : checkOne(one)
+      if (wrong) return wrong
+    }
+    return undefined
+  }
+}
+
+/** How many owners are meant by each name, e-mail address and id. */
+function countOwners(owners: Owner[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { id, email, firstName, lastName } of owners)
+    for (const one of new Set([id, email ?? '', `${firstName ?? ''} ${lastName ?? ''}`].map(asOwner)))
+      counts.set(one, (counts.get(one) ?? 0) + 1)
+  return counts
+}
+
+function asOwner(text: string): string {
+  return text.trim().toLowerCase().replace(/\s+/g, ' ')
+}
+
+function hasOwnersForm(cell: string): boolean {
   return cell.includes('@') ? isEmail(cell.trim()) : /[\p{L}\d]/u.test(cell)
 }
 

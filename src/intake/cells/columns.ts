@@ -1,4 +1,4 @@
-import type { Property } from '../../hubspot/answers.js'
+import type { Owner, Property } from '../../hubspot/answers.js'
 import { closest } from '../closest.js'
 import type { Findings } from '../finding.js'
 
@@ -24,6 +24,8 @@ export type CheckedColumn = {
   identifies: 'record id' | 'unique value' | null
   /** A row without it cannot become a record. */
   isRequired: boolean
+  /** Those of the portal, where the cells are owners; undefined: not known. */
+  owners?: Owner[]
 }
 
 type Operations = Record<string, 'UPSERT' | 'CREATE' | 'UPDATE'>
@@ -157,6 +159,11 @@ export function readColumns({ file, mappings, properties, operations, findings }
     (column) =>
       column && { ...column, isRequired: column.isRequired && operationOf(operations, column.objectTypeId) !== 'UPDATE' },
   )
+}
+
+/** Whether a column's cells are owners. */
+export function isOwner({ propertyName, property }: CheckedColumn): boolean {
+  return propertyName === 'hubspot_owner_id' || (property?.isOwner ?? false)
 }
 
 function operationOf(operations: Operations, objectTypeId: string): 'UPSERT' | 'CREATE' | 'UPDATE' {

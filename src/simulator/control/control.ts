@@ -126,7 +126,7 @@ export function createControl(state: State) {
   }
 }
 
-function outlinePortal({ properties: _properties, callTimes: _callTimes, running, waiting, ...portal }: Portal) {
+function outlinePortal({ properties: _properties, owners: _owners, callTimes: _callTimes, running, waiting, ...portal }: Portal) {
   return { ...portal, running: running.length, waiting: waiting.length }
 }
 
