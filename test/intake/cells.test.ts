@@ -202,19 +202,35 @@ describe('identifiers', () => {
     const budgetOf = createBudgets(2)
     const [other, another, email, domain] = [false, false, true, true].map((one) => createSeenValues(budgetOf(one)))
 
-    expect(['a', 'b', 'c'].map((value) => other?.add(value))).toEqual([false, false, undefined])
-    expect(another?.add('a')).toBeUndefined()
+    expect(['a', 'b', 'c'].map((value, i) => other?.add(value, i + 1))).toEqual([0, 0, undefined])
+    expect(another?.add('a', 1)).toBeUndefined()
     for (const column of [email, domain])
-      expect(['a', 'a', 'b', 'b', 'c'].map((value) => column?.add(value))).toEqual([false, true, false, undefined, undefined])
+      expect(['a', 'a', 'b', 'b', 'c'].map((value, i) => column?.add(value, i + 1))).toEqual([0, 1, 0, undefined, undefined])
   })
 
-  it('are known again among a million, and no other value is taken for one', () => {
+  it('are told with the first row that has the value', async () => {
+    const { kept } = await check(['email'], [['a@b.co'], ['c@b.co'], [''], ['A@b.co'], ['a@b.co ']])
+
+    expect(kept.flatMap(({ code, line, message }) => (code === 'DUPLICATE_ALTERNATE_ID' ? [[line, message]] : []))).toEqual([
+      [5, 'Row 2 has the same value, and it must be unique.'],
+      [6, 'Row 2 has the same value, and it must be unique.'],
+    ])
+  })
+
+  it('are known again among a million, each with its line, and no other value is taken for one', () => {
     const seen = createSeenValues({ left: 5_000_000 })
     let wrong = 0
-    for (let i = 0; i < 1_000_000; i++) if (seen.add(`person.${i}@example.com`)) wrong += 1
-    for (let i = 0; i < 1_000_000; i += 997) if (!seen.add(`PERSON.${i}@example.com `)) wrong += 1
+    for (let i = 0; i < 1_048_575; i++) if (seen.add(`person.${i}@example.com`, i + 2) !== 0) wrong += 1
+    for (let i = 0; i < 1_048_575; i += 997) if (seen.add(`PERSON.${i}@example.com `, 2_000_000) !== i + 2) wrong += 1
 
     expect(wrong).toBe(0)
+  })
+
+  it('are known again where lines are not kept any more', () => {
+    const seen = createSeenValues({ left: 5_000_000 })
+    for (let i = 0; i < 1_700_000; i++) seen.add(`${i}`, i + 2)
+
+    expect([seen.add('1', 2_000_000), seen.add('1699999', 2_000_000)]).toEqual([-1, -1])
   })
 })
 

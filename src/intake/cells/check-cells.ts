@@ -16,7 +16,8 @@ type Watched = {
   at: number
   column: CheckedColumn
   check: Check | undefined
-  isRepeated: ((cell: string) => boolean | undefined) | undefined
+  /** Where a value was before: see seen-values.ts. */
+  firstLineOf: ((cell: string, line: number) => number | undefined) | undefined
   /** That its values are not looked for any more. */
   isTold: boolean
 }
@@ -25,15 +26,15 @@ type Watched = {
 export function createCellCheck({ file, columns, dateFormat }: CellPlan, findings: Findings): (row: Row) => void {
   const budgetOf = createBudgets()
   const watched = columns.flatMap((column, at): Watched[] =>
-    column ? [{ at, column, check: checkOf(column, dateFormat), isRepeated: repeated(column, budgetOf), isTold: false }] : [],
+    column ? [{ at, column, check: checkOf(column, dateFormat), firstLineOf: firstLines(column, budgetOf), isTold: false }] : [],
   )
   function add(code: string, message: string, fix: string, { at, column }: Watched, line: number, value: string | null): void {
     findings.add('warning', code, () => ({ message, fix, file, line, column: at, columnName: column.columnName, value }))
   }
 
   function noteRepeated(one: Watched, cell: string, line: number): void {
-    const was = one.isRepeated?.(cell)
-    if (was) {
+    const first = one.firstLineOf?.(cell, line)
+    if (first) {
       const code =
         one.column.identifies === 'record id'
           ? 'DUPLICATE_OBJECT_ID'
@@ -42,14 +43,14 @@ export function createCellCheck({ file, columns, dateFormat }: CellPlan, finding
             : 'DUPLICATE_UNIQUE_PROPERTY_VALUE'
       add(
         code,
-        'An earlier row has the same value, and it must be unique.',
+        `${first > 0 ? `Row ${first}` : 'An earlier row'} has the same value, and it must be unique.`,
         'Leave one of the rows out, or put them together.',
         one,
         line,
         cell,
       )
     }
-    if (was !== undefined || !one.isRepeated || one.isTold) return
+    if (first !== undefined || !one.firstLineOf || one.isTold) return
     one.isTold = true
     add(
       'DUPLICATES_NOT_LOOKED_FOR',
@@ -77,7 +78,7 @@ export function createCellCheck({ file, columns, dateFormat }: CellPlan, finding
       return
     }
     // Cut from the row only where more than its beginning matters.
-    const cell = one.check || one.isRepeated ? row.cell(at) : undefined
+    const cell = one.check || one.firstLineOf ? row.cell(at) : undefined
     const wrong = (cell && one.check?.(cell)) || checkStart(size, row.first(at), () => row.cell(at))
     if (wrong) add(wrong.code, wrong.message, wrong.fix, one, row.line, row.cell(at))
     if (cell) noteRepeated(one, cell, row.line)
@@ -94,12 +95,12 @@ function isBlank(row: Row, at: number): boolean {
   return !(first > QUOTE && first < BEYOND_ASCII) && row.cell(at).trim() === ''
 }
 
-/** Whether a value was there before, of a column whose values must be unique. */
-function repeated(
+/** Where a value was first, of a column whose values must be unique. */
+function firstLines(
   { identifies, property }: CheckedColumn,
   budgetOf: (isIdentifier: boolean) => ValueBudget,
-): Watched['isRepeated'] {
+): Watched['firstLineOf'] {
   if (identifies === null && !property?.hasUniqueValue) return undefined
   const seen = createSeenValues(budgetOf(identifies !== null))
-  return (cell) => seen.add(cell)
+  return seen.add
 }
