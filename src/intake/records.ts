@@ -34,8 +34,8 @@ export function createRecordReader({ onRecord, onTooLong }: Options) {
   let count = 0
   let starts = new Int32Array(1_024)
   let ends = new Int32Array(1_024)
-  /** Within a record that is too long: how its cell stands. */
-  let skipping: 'start' | 'plain' | 'quoted' | 'closed' | undefined
+  /** Within a record that is too long: how its cell stands; `return`: it ended with a CR, whose LF may follow. */
+  let skipping: 'start' | 'plain' | 'quoted' | 'closed' | 'return' | undefined
 
   const record: CsvRecord = {
     line: 0,
@@ -93,6 +93,10 @@ export function createRecordReader({ onRecord, onTooLong }: Options) {
   function skip(): number {
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at]
+      if (skipping === 'return') {
+        skipping = undefined
+        return byte === LF ? at + 1 : at
+      }
       if (skipping === 'quoted') {
         if (byte === QUOTE) skipping = 'closed'
       } else if (byte === QUOTE && skipping !== 'plain') skipping = 'quoted'
@@ -101,6 +105,9 @@ export function createRecordReader({ onRecord, onTooLong }: Options) {
         skipping = undefined
         line += 1
         return at + 1
+      } else if (byte === CR) {
+        skipping = 'return'
+        line += 1
       } else skipping = 'plain'
     }
     return bytes.length
@@ -111,9 +118,17 @@ export function createRecordReader({ onRecord, onTooLong }: Options) {
     text = bytes.toString('latin1')
     while (from < bytes.length) {
       const end = findEnd(from, isLast)
+      const isTooLong = (end < 0 ? bytes.length : end) - from > MAX_RECORD_BYTES
+      if (isTooLong) onTooLong(line)
       // A CR at the very end may have its LF in the next chunk.
-      if (end < 0 || (!isLast && bytes[end] === CR && end + 1 === bytes.length)) break
-      if (end > from) {
+      if (end < 0 || (!isLast && bytes[end] === CR && end + 1 === bytes.length)) {
+        bytes = bytes.subarray(from)
+        if (!isTooLong) return
+        skipping = 'start'
+        from = skip()
+        break
+      }
+      if (end > from && !isTooLong) {
         record.line = line
         record.cells = count
         onRecord(record)
@@ -122,11 +137,6 @@ export function createRecordReader({ onRecord, onTooLong }: Options) {
       from = bytes[end] === CR && bytes[end + 1] === LF ? end + 2 : end + 1
     }
     bytes = bytes.subarray(from)
-    if (bytes.length <= MAX_RECORD_BYTES || skipping) return
-    onTooLong(line)
-    skipping = 'start'
-    skip()
-    bytes = bytes.subarray(bytes.length)
   }
 
   return {

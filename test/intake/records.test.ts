@@ -4,7 +4,10 @@ import { expect, it } from 'vitest'
 import { createRecordReader } from '../../src/intake/records.js'
 import { writeTable } from '../support/tables.js'
 
-function read(bytes: Buffer, size: number): { records: string[][]; lines: number[]; tooLong: number[] } {
+const MAX_BYTES = 1024 * 1024
+
+/** `cuts` is the size of every chunk, or where one ends. */
+function read(bytes: Buffer, cuts: number | number[]): { records: string[][]; lines: number[]; tooLong: number[] } {
   const found = { records: [] as string[][], lines: [] as number[], tooLong: [] as number[] }
   const reader = createRecordReader({
     onRecord: ({ line, cells, cell }) => {
@@ -13,7 +16,11 @@ function read(bytes: Buffer, size: number): { records: string[][]; lines: number
     },
     onTooLong: (line) => found.tooLong.push(line),
   })
-  for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size))
+  const ends =
+    typeof cuts === 'number'
+      ? Array.from({ length: bytes.length / cuts }, (_, i) => (i + 1) * cuts)
+      : cuts.toSorted((a, b) => a - b)
+  for (const [i, end] of [...ends, bytes.length].entries()) reader.push(bytes.subarray(ends[i - 1] ?? 0, end))
   reader.end()
   return found
 }
@@ -82,6 +89,50 @@ it.each([
     tooLong: [2],
   })
 })
+
+it('passes over a record of more than a mebibyte, and no other, however its bytes are cut', () => {
+  const fill = fc.constantFrom(
+    (bytes: number) => 'x'.repeat(bytes),
+    quotedOf('x'),
+    quotedOf(',\n'),
+    quotedOf('""'),
+    quotedOf('\r'),
+  )
+  const cut = fc.oneof(fc.integer({ min: -4, max: 6 }), fc.integer({ min: -MAX_BYTES, max: MAX_BYTES }))
+  fc.assert(
+    fc.property(
+      fill,
+      fc.integer({ min: -3, max: 3 }),
+      fc.constantFrom('\n', '\r\n', '\r'),
+      fc.array(cut, { maxLength: 4 }),
+      fc.boolean(),
+      (make, more, lineEnd, cuts, isFollowed) => {
+        const long = make(MAX_BYTES + more)
+        const bytes = Buffer.from(`a,b${lineEnd}${long}${isFollowed ? `${lineEnd}c,d${lineEnd}` : ''}`)
+        const recordEnd = 3 + lineEnd.length + long.length
+        const ends = cuts.map((at) => Math.min(bytes.length, Math.max(0, recordEnd + at)))
+
+        const { records, lines, tooLong } = read(bytes, ends)
+
+        const isTooLong = long.length > MAX_BYTES
+        expect({ tooLong, lines }).toEqual({
+          tooLong: isTooLong ? [2] : [],
+          lines: [1, ...(isTooLong ? [] : [2]), ...(isFollowed ? [3] : [])],
+        })
+        if (isFollowed) expect(records.at(-1)).toEqual(['c', 'd'])
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+/** Makes a quoted cell of so many bytes, quotes included. */
+function quotedOf(piece: string): (bytes: number) => string {
+  return (bytes) => {
+    const inner = piece.repeat((bytes - 2) / piece.length)
+    return `"${inner}${'x'.repeat(bytes - 2 - inner.length)}"`
+  }
+}
 
 it('counts blank lines, and passes over them', () => {
   expect(read(Buffer.from('\na\n\n\r\nb'), 2)).toMatchObject({ records: [['a'], ['b']], lines: [2, 5] })
