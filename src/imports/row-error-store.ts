@@ -15,11 +15,13 @@ export function createRowErrorStore(prisma: Database) {
   return {
     /** Findings and row errors in the order they were recorded. */
     async list(importId: string, { after, limit, origin }: Page) {
-      const pieces = await prisma.import.findMany({ where: { wholeId: importId }, select: { id: true, firstLine: true } })
-      const firstLines = new Map(pieces.map(({ id, firstLine }) => [id, firstLine]))
+      const pieces = await prisma.$queryRaw<(PieceLines & { id: string })[]>`
+        SELECT "id", "firstLine", ("request" #>> '{files,0,fileImportPage,hasHeader}')::boolean AS "hasHeader"
+        FROM "Import" WHERE "wholeId" = ${importId}`
+      const lines = new Map(pieces.map((piece) => [piece.id, piece]))
       const rows = await prisma.rowError.findMany({
         where: {
-          importId: { in: [importId, ...firstLines.keys()] },
+          importId: { in: [importId, ...lines.keys()] },
           ...(after ? { id: { gt: BigInt(after) } } : {}),
           ...(origin ? { origin } : {}),
         },
@@ -29,7 +31,7 @@ export function createRowErrorStore(prisma: Database) {
       const page = rows.slice(0, limit)
       const errors = page.map((row): RowErrorView & { objectTypeId: string | null } => ({
         ...row,
-        line: wholeLine(row.line, firstLines.get(row.importId)),
+        line: wholeLine(row.line, lines.get(row.importId)),
         origin: row.origin === 'hubspot' ? 'hubspot' : 'finding',
         severity: row.severity === 'warning' ? 'warning' : 'error',
         column: row.columnIndex === null ? null : row.columnIndex + 1,
@@ -44,7 +46,9 @@ export function createRowErrorStore(prisma: Database) {
     ): Promise<LineError[]> {
       return prisma.$queryRaw<LineError[]>`
         SELECT * FROM (
-          SELECT e."id", e."line" + coalesce(i."firstLine" - 2, 0) AS "line", e."code", e."message", e."fix", e."columnName"
+          SELECT e."id", e."code", e."message", e."fix", e."columnName",
+                 CASE WHEN e."line" = 1 AND (i."request" #>> '{files,0,fileImportPage,hasHeader}')::boolean THEN 1
+                      ELSE e."line" + coalesce(i."firstLine" - 2, 0) END AS "line"
           FROM "RowError" e JOIN "Import" i ON i."id" = e."importId"
           WHERE (i."id" = ${importId} OR i."wholeId" = ${importId}) AND e."origin" = ${origin} AND e."line" >= 1
         ) found WHERE ("line", "id") > (${after.line}::int, ${after.id}::bigint) ORDER BY "line", "id" LIMIT ${limit}`
@@ -84,7 +88,10 @@ export function createRowErrorStore(prisma: Database) {
   }
 }
 
+/** Where a part's line 2 is in the whole file; its header, if it has one, is that of all. */
+type PieceLines = { firstLine: number; hasHeader: boolean }
+
 /** The line in the whole file of a part's line. */
-function wholeLine(line: number | null, firstLine: number | null | undefined): number | null {
-  return line === null || line < 2 || firstLine == null ? line : line - 2 + firstLine
+function wholeLine(line: number | null, piece: PieceLines | undefined): number | null {
+  return line === null || !piece || line < (piece.hasHeader ? 2 : 1) ? line : line - 2 + piece.firstLine
 }

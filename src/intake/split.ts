@@ -1,8 +1,8 @@
 import { AppError } from '../errors.js'
 
-export type SplitLimits = { maxRows: number; maxBytes: number }
+export type SplitLimits = { maxRows: number; maxBytes: number; hasHeader: boolean }
 
-/** A part: `firstLine` is the line in the whole file of its first row, which is line 2 of the part. */
+/** A part: `firstLine` is the line in the whole file of the part's line 2, which is its first row where it has a header. */
 export type Piece<Stored> = { stored: Stored; rows: number; firstLine: number }
 
 /** Records that are complete, and where each ends. */
@@ -17,8 +17,8 @@ const MAX_RECORD_BYTES = 16 * 1024 * 1024
 type Save<Stored> = (bytes: AsyncIterable<Buffer>) => Promise<Stored>
 
 /**
- * Cuts CSV, as HubSpot takes it, into parts between records, each with the header before it; streaming, one part after the
- * other. Blank lines count as lines. `source` is closed, whatever fails.
+ * Cuts CSV, as HubSpot takes it, into parts between records, each with the header before it, if there is one; streaming, one
+ * part after the other. Blank lines count as lines. `source` is closed, whatever fails.
  *
  * @throws {AppError} `row_too_large`, and what `save` throws
  */
@@ -37,7 +37,7 @@ export async function splitCsv<Stored>(
 
 async function cut<Stored>(
   batches: AsyncIterator<Batch>,
-  { maxRows, maxBytes }: SplitLimits,
+  { maxRows, maxBytes, hasHeader }: SplitLimits,
   save: Save<Stored>,
 ): Promise<Piece<Stored>[]> {
   const pieces: Piece<Stored>[] = []
@@ -45,7 +45,7 @@ async function cut<Stored>(
   let header: Buffer = Buffer.alloc(0)
   let line = 1
   // Up to the header, which blank lines may precede.
-  while (batch && header.length === 0) {
+  while (batch && hasHeader && header.length === 0) {
     const end = batch.ends[0] ?? 0
     const record = batch.bytes.subarray(0, end)
     if (!isBlank(record)) header = record
@@ -60,7 +60,7 @@ async function cut<Stored>(
       batch = rest(batch, 1) ?? (await nextBatch(batches))
       continue
     }
-    const piece = { rows: 0, firstLine: line }
+    const piece = { rows: 0, firstLine: hasHeader ? line : line + 1 }
     async function* read(): AsyncIterable<Buffer> {
       yield header
       let bytes = header.length

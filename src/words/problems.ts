@@ -558,12 +558,12 @@ const WORDS: Record<ProblemCode, readonly [English, German]> = {
   split_impossible: [
     [
       'The file is larger than HubSpot takes, and cannot be cut into parts.',
-      'Send a workbook as CSV, give the file a header, or send fewer rows; files that belong together cannot be split.',
+      'Save an .xls workbook as .xlsx or CSV, or send fewer rows; files that belong together cannot be split.',
     ],
     [
       'Die Datei ist zu groß und nicht teilbar',
       'Die Datei ist größer, als HubSpot annimmt, und kann nicht in Teile zerlegt werden.',
-      'Senden Sie eine Arbeitsmappe als CSV, mit Kopfzeile, oder weniger Zeilen; zusammengehörige Dateien sind nicht teilbar.',
+      'Speichern Sie eine .xls-Mappe als .xlsx oder CSV, oder senden Sie weniger Zeilen; zusammengehörige Dateien sind nicht teilbar.',
     ],
   ],
   normalization_needed: [

@@ -148,11 +148,15 @@ it.each(['constructor', 'constructors', 'toString', '__proto__'])(
 describe('a file that is split', () => {
   const split = async (text: string, maxRows: number) => {
     const parts: string[] = []
-    const pieces = await splitCsv(inChunks(Buffer.from(text), 7), { maxRows, maxBytes: 1_000 }, async (bytes) => {
-      const chunks: Buffer[] = []
-      for await (const chunk of bytes) chunks.push(Buffer.from(chunk))
-      parts.push(Buffer.concat(chunks).toString())
-    })
+    const pieces = await splitCsv(
+      inChunks(Buffer.from(text), 7),
+      { maxRows, maxBytes: 1_000, hasHeader: true },
+      async (bytes) => {
+        const chunks: Buffer[] = []
+        for await (const chunk of bytes) chunks.push(Buffer.from(chunk))
+        parts.push(Buffer.concat(chunks).toString())
+      },
+    )
     return { parts, lines: pieces.map(({ firstLine }) => firstLine), rows: pieces.map(({ rows }) => rows) }
   }
 

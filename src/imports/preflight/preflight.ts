@@ -98,6 +98,7 @@ export async function preflight(
 ): Promise<Checked> {
   const made: string[] = []
   const dateFormat = request.dateFormat ?? 'MONTH_DAY_YEAR'
+  const maxBytes = await deps.portals.readMaxFileBytes(portalId)
   try {
     const entries: FileEntry[] = []
     const checked: StoredImportFile[] = []
@@ -105,7 +106,7 @@ export async function preflight(
       const asked = request.files[i]
       if (!asked) throw new AppError('internal')
       checkFormat(asked, file)
-      const unready = { file, entry: asked, dateFormat, options, findings, made, isCorrection }
+      const unready = { file, entry: asked, dateFormat, options, findings, made, maxBytes, isCorrection }
       const table = await withoutOurColumns(deps, unready, await ready(deps, unready))
       noteRenamed(findings, file, asked, table)
       if (template && table.header)
@@ -119,7 +120,7 @@ export async function preflight(
       checked.push(toImportFile(file, table, rows))
     }
     const hasHeader = entries[0]?.fileImportPage.hasHeader ?? false
-    const pieces = options.normalize === 'off' ? [] : await splitWhereNeeded(deps, { portalId, files: checked, hasHeader, made })
+    const pieces = options.normalize === 'off' ? [] : await splitWhereNeeded(deps, { maxBytes, files: checked, hasHeader, made })
     return {
       request: { ...request, files: entries },
       files: checked,

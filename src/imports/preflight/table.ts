@@ -44,6 +44,8 @@ export type Unready = {
   options: PreflightOptions
   findings: Findings
   made: string[]
+  /** More than that HubSpot does not take in one file: what is larger goes as CSV, which can be split. */
+  maxBytes: number
   /** Rows that were corrected and sent back: they go as CSV, without the columns that we added. */
   isCorrection: boolean
 }

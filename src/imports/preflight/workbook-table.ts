@@ -10,23 +10,28 @@ import { storeText, textTable } from './text-table.js'
 const MAX_NAMED = 20
 
 /**
- * Makes a workbook ready. HubSpot takes one with a single sheet: of several, the one that is wanted goes as CSV.
+ * Makes a workbook ready. HubSpot takes one with a single sheet: of several, the one that is wanted goes as CSV, and so does
+ * what is too large to go whole.
  *
  * @throws {AppError} what is wrong with it as a workbook, `sheet_unclear`, `no_rows`, `too_many_columns`, `normalization_needed`
  */
 export async function readyWorkbook(deps: TableDeps, unready: Unready): Promise<Table> {
-  const { file, entry, options, findings, made, dateFormat } = unready
+  const { file, entry, options, findings, made, maxBytes, dateFormat } = unready
   const workbook = await openWorkbook({
     size: file.bytes,
     read: (start, end) => deps.files.readRange(file.storeKey, start, end),
   })
   tellWarnings(file.name, workbook, findings)
   const sheet = chooseSheet(file.name, workbook, options.sheet)
-  if (workbook.sheets.length === 1 && !unready.isCorrection) return workbookTable(unready, workbook, sheet)
+  const count = workbook.sheets.length
+  const isTooLarge = file.bytes > maxBytes
+  if (count === 1 && !isTooLarge && !unready.isCorrection) return workbookTable(unready, workbook, sheet)
 
   if (options.normalize === 'never')
     throw new AppError('normalization_needed', {
-      detail: `HubSpot takes a workbook with one sheet; "${file.name}" has ${workbook.sheets.length}. Send it so, or without normalize=never.`,
+      detail: isTooLarge
+        ? `HubSpot takes ${maxBytes} bytes in a file of this account; "${file.name}" has ${file.bytes}. Send less, or without normalize=never: it would go as CSV.`
+        : `HubSpot takes a workbook with one sheet; "${file.name}" has ${count}. Send it so, or without normalize=never.`,
     })
   const name = `${file.name.replace(/["\\]/g, '_').replace(/\.[^.]*$/, '')}.csv`
   const rows = toldOf(workbook.readRows(sheet), name, entry.fileImportPage.hasHeader, findings)
@@ -36,7 +41,7 @@ export async function readyWorkbook(deps: TableDeps, unready: Unready): Promise<
     findings,
     name,
     'SHEET_CONVERTED',
-    `HubSpot gets "${sheet.name}", of the workbook’s ${workbook.sheets.length} sheets, as CSV. ${did.rows} rows were written, and in them ${did.dates} dates in the import’s format.`,
+    `HubSpot gets "${sheet.name}", ${count > 1 ? `of the workbook’s ${count} sheets, ` : ''}as CSV${isTooLarge ? ', because the workbook is larger than HubSpot takes in one file' : ''}. ${did.rows} rows were written, and in them ${did.dates} dates in the import’s format.`,
     null,
   )
   return textTable(deps, { entry, findings }, { name, ...converted })

@@ -115,7 +115,8 @@ export function createRowReader({ checks, hasHeader }: { checks: Map<string, Che
   const scanner = createCsvScanner((cells, line) => {
     current = { cells, line }
     if (report.columns.length > 0) return checkRow(cells)
-    report.columns = cells.map((cell) => ownCopy(cell.replace(/^\ufeff/, '').trim()))
+    // Without a header the columns are those of the mapping, in its order.
+    report.columns = !hasHeader && checks ? [...checks.keys()] : cells.map((cell) => ownCopy(cell.replace(/^\ufeff/, '').trim()))
     for (const [column, name] of report.columns.entries())
       if (!checks || checks.get(name)?.length) watched.push({ column, failures: watch(name, column) })
     if (!hasHeader) checkRow(cells)
