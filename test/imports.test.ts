@@ -245,8 +245,8 @@ describe('POST /v1/portals/:portalId/imports', () => {
       { bytes, sha256: sha256(file), text: file },
     ])
     const told = await ask<{ codes: Record<string, number> }>(app, `${body.links.errors}?origin=finding`)
-    // Numbers are none, nor is what begins with an apostrophe, a full-width sign, an escaped line feed or a line feed.
-    expect(told.body.codes).toEqual({ FORMULA_LIKE_VALUE: 2 * (plain.length - 5 + quoted.length - 1) })
+    // Numbers are none, nor is what begins with an apostrophe, a full-width sign or an escaped line feed.
+    expect(told.body.codes).toEqual({ FORMULA_LIKE_VALUE: 2 * (plain.length - 5 + quoted.length) })
   })
 
   it('repairs the name of a single file that the importRequest names otherwise, and says so', async () => {
