@@ -37,6 +37,11 @@ describe('a client secret that HubSpot does not take any more', () => {
       () => app.deps.alarms.list(),
       (alarms) => alarms.length === 1,
     )
+    // Not only whoever looked into the file was refused, but the import as well: nobody asks with the wrong secret any more.
+    await until(
+      () => app.query(`SELECT 1 FROM "Import" WHERE "state" = 'accepted' AND "nextAttemptAt" > now()`),
+      ({ length }) => length === 1,
+    )
     const browser = openBrowser(app)
 
     const [state, [alarm], metrics] = [
