@@ -9,8 +9,6 @@ const LOOK_EVERY_MS = 2_000
 const LATE_MS = 500
 const RETRY_SECONDS = 5
 
-export type Load = { inFlight: number; lateMs: number }
-
 /**
  * Refuses new requests while a process has more than it can do, before anything else is done for them: those that run are
  * finished, and who is refused comes back when there is room, not all at once.

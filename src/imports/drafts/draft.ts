@@ -3,7 +3,6 @@ import type { FileStore } from '../../files/file-store.js'
 import type { Finding } from '../../intake/finding.js'
 import { inspect } from '../../intake/inspect.js'
 import { type Preview, readPreview } from '../../intake/preview.js'
-import type { Queue } from '../../queue/queue.js'
 import { acceptImport, type Report, validateUpload } from '../accept.js'
 import type { Import, Sender, StoredImport } from '../import-store.js'
 import { HARMLESS } from '../preflight/preflight.js'
@@ -13,7 +12,6 @@ import type { Draft, DraftChoice, DraftReport, DraftStore } from './draft-store.
 type Deps = Parameters<typeof acceptImport>[0] & {
   drafts: Pick<DraftStore, 'create' | 'discard' | 'recordChoice' | 'recordStarted'>
   files: Pick<FileStore, 'read' | 'readRange' | 'remove' | 'save' | 'touch'>
-  queue: Pick<Queue, 'enqueue'>
 }
 
 /** Who looks after a portal's own imports: its page partner, by a browser that is signed in. */
